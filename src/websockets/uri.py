@@ -22,8 +22,8 @@ _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 # RFC 3987, 2.2: control characters and white space of any script, and surrogates,
 # which aren't characters.
 _NEVER = re.compile(
-    "[\\x00-\\x20\\x7f-\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
-    "\\ud800-\\udfff]"
+    r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+    r"\ud800-\udfff]"
 )
 
 # An authority's end when it has brackets: an address and a port. urllib.parse
