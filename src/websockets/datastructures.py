@@ -67,7 +67,8 @@ def _check_value(name: str, value: object) -> str:
     """Return the value as text, or raise if it can't be a header's value."""
     if value is None or isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError(f"{name} header must be a str; got {type(value).__name__}")
-    text = str(value)
+    # What a subclass holds, not what it shows itself as.
+    text = str.__str__(value) if isinstance(value, str) else str(value)
     if bad := _BAD_IN_VALUE.search(text):
         raise ValueError(
             f"invalid {name} header: character {bad[0]!r} at {bad.start()} "
@@ -181,6 +182,8 @@ class Headers(MutableMapping[str, str]):
         # The common case without a regular expression.
         if type(value) is not str or not (value.isascii() and value.isprintable()):
             value = _check_value(key, value)
+        if type(key) is not str:
+            key = str.__str__(key)
         self._dict.setdefault(lower, []).append(value)
         self._list.append((key, value))
 

@@ -1,7 +1,7 @@
 """Floor 1, bytes: the small computations of RFC 6455.
 
-Keys of the opening handshake, masking keys, masking in plain Python, how a socket's address is
-shown, and limits that the environment may set.
+Keys of the opening handshake, masking keys, masking in plain Python, how a socket's
+address is shown, and limits that the environment may set.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _masks: list[bytes] = []
 _MASKS_AT_ONCE = 256
 
 # A forked process must not use its parent's keys again.
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows can't fork
     os.register_at_fork(after_in_child=_masks.clear)
 
 
