@@ -584,11 +584,16 @@ def _mask_cookies(value: str) -> str:
     return "; ".join(_mask_cookie(cookie) for cookie in value.split(";"))
 
 
+def _mask_set_cookie(value: str) -> str:
+    """Keep a cookie's name, but not its attributes."""
+    return _mask_cookie(value.partition(";")[0])
+
+
 _MASKERS: dict[str, Callable[[str], str]] = {
     "authorization": _mask_credentials,
     "proxy-authorization": _mask_credentials,
     "cookie": _mask_cookies,
-    "set-cookie": _mask_cookie,
+    "set-cookie": _mask_set_cookie,
 }
 
 
