@@ -388,5 +388,6 @@ def test_hostile_values_take_no_time(value: str) -> None:
     ):
         with contextlib.suppress(InvalidHeaderFormat, InvalidHeaderValue):
             parse(value)
-    # Milliseconds; anything quadratic takes hours.
-    assert time.perf_counter() - started < 2
+    # Milliseconds, and a second for half a million elements, if nothing measures it.
+    # Anything quadratic takes hours.
+    assert time.perf_counter() - started < 20
