@@ -476,7 +476,15 @@ class HandshakeReader:
                 self._add_field(line)
             else:
                 return self._first, Headers._of_checked(self._fields)
+        if self._first is None:
+            self._check_start()
         return None
+
+    def _check_start(self) -> None:
+        """Refuse what can't become HTTP, such as TLS, without waiting for a line."""
+        start = self._buffer
+        if start and not start[:1].isalpha():
+            raise ValueError(f"invalid HTTP {self._kind.noun}: {d(start)}")
 
     def _read_whole_head(self, kind: _Kind) -> tuple[LineParts, Headers] | None:
         """Read a complete head that has nothing unusual."""
