@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.util.nodes import make_refnode
+
 import websockets
 
 project = "websockets"
@@ -9,28 +17,56 @@ author = "The websockets developers"
 project_copyright = author
 release = version = websockets.__version__
 
-extensions = [
-    "myst_parser",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
-]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 default_role = "literal"
 
-# Nothing is fetched while building: links to Python's documentation are written
-# out, and no inventory of it is needed.
 html_theme = "furo"
 html_title = f"websockets {release}"
 html_copy_source = False
 
-# Docstrings are read after "Attributes:", "Args:" and so on; an attribute that is
-# also a property is described once.
-napoleon_google_docstring = True
-napoleon_numpy_docstring = False
-napoleon_use_ivar = True
-
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
-autodoc_class_signature = "mixed"
+
+DOCSTRINGS = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
+
+# Nobody writes Connect and Serve: show these classes under the names that are called.
+for function in ["connect", "serve"]:
+    shown: Any = getattr(websockets, function)
+    shown.__name__ = shown.__qualname__ = function
+
+
+def read_sections(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Turn the "Args:", "Raises:" and other sections of a docstring into markup."""
+    # Napoleon as an extension takes "Text: more text" in the docstring of a property
+    # for a type and a description, and reads no sections there.
+    what = what if what in ("module", "class", "exception") else "method"
+    docstring = GoogleDocstring(lines, DOCSTRINGS, app, what, name, obj, options)
+    lines[:] = docstring.lines()
+
+
+def find_elsewhere(
+    app: Sphinx, env: BuildEnvironment, node: Any, content: Any
+) -> nodes.reference | None:
+    """Link a name without its module, if there is just one of that name."""
+    if node.get("refdomain") != "py":
+        return None
+    suffix = "." + node["reftarget"]
+    objects = env.domains.python_domain.objects
+    found = [full for full in objects if full.endswith(suffix)]
+    if len(found) != 1:
+        return None
+    entry = objects[found[0]]
+    return make_refnode(
+        app.builder, node["refdoc"], entry.docname, entry.node_id, content, found[0]
+    )
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the two functions above."""
+    app.connect("autodoc-process-docstring", read_sections)
+    app.connect("missing-reference", find_elsewhere)
