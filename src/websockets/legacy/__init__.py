@@ -1,1 +1,1 @@
-"""Package."""
+"""Import addresses of old: each module here names one of the classic API."""

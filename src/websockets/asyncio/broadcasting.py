@@ -1,0 +1,145 @@
+"""Floor 4, engine: one message to many connections.
+
+The message is made into a frame once for all connections that take the same
+bytes: servers' connections without compression, and those with compression once
+for each size of window. A connection that shares a compressed frame forgets the
+history of its own deflater, since the peer's now differs (RFC 7692, 7.2.1, lets
+any message be compressed without looking back).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..codes import State
+from ..extensions.permessage_deflate import PerMessageDeflate
+from ..frames import build_header
+from ..typing import BytesLike, Data
+from .connection import Connection
+
+__all__ = ["broadcast"]
+
+OPEN = State.OPEN
+
+# Below this size compression gains nothing worth its time.
+_TINY = 64
+
+
+def broadcast(
+    connections: Iterable[Connection],
+    message: Data | BytesLike,
+    raise_exceptions: bool = False,
+) -> None:
+    """
+    Send a message to many connections.
+
+    Connections that aren't open are left out. So are, with a warning in their
+    logs, those where a message in fragments is being sent.
+
+    Args:
+        connections: where to send.
+        message: a str for a text message; bytes-like for a binary one.
+        raise_exceptions: whether to raise failures at the end, in an
+            :exc:`ExceptionGroup`, instead of logging them.
+
+    Raises:
+        TypeError: if ``message`` is neither str nor bytes-like.
+        ExceptionGroup: if sending failed for some, and they should be raised.
+
+    It doesn't wait, so nothing slows it down: what a slow receiver doesn't read
+    is kept for it in memory. A receiver that reads nothing at all is cut after
+    its ``ping_timeout``.
+    """
+    if isinstance(message, str):
+        frames = _Frames(1, message.encode())
+    elif isinstance(message, (bytes, bytearray, memoryview)):
+        frames = _Frames(2, bytes(message))
+    else:
+        raise TypeError(
+            f"message must be str or bytes-like, not {type(message).__name__}"
+        )
+    failures: list[Exception] = []
+    for connection in connections:
+        if connection.protocol.state is not OPEN:
+            continue
+        try:
+            _send(connection, frames)
+        except Exception as exc:
+            failures.append(exc)
+            if not raise_exceptions:
+                connection.logger.warning(
+                    f"skipped broadcast: {exc}",
+                    exc_info=connection.debug and exc.__cause__ is not None,
+                )
+    if failures and raise_exceptions:
+        raise ExceptionGroup("skipped broadcast", failures)
+
+
+def _send(connection: Connection, frames: _Frames) -> None:
+    """Send the message to one connection."""
+    if connection._message_waiters is not None:
+        raise RuntimeError("sending a fragmented message")
+    try:
+        frames.write(connection)
+        connection._written()
+    except Exception as exc:
+        raise RuntimeError("failed to write message") from exc
+
+
+class _Frames:
+    """
+    A message as the bytes that each kind of connection takes.
+
+    Args:
+        opcode: 1 for text, 2 for binary.
+        data: the payload.
+
+    """
+
+    def __init__(self, opcode: int, data: bytes) -> None:
+        self.opcode = opcode
+        self.data = data
+        self._plain: bytes | None = None
+        self._compressed: dict[int, bytes] = {}
+
+    def write(self, connection: Connection) -> None:
+        """Have the protocol of a connection write the message."""
+        protocol = connection.protocol
+        deflate = protocol.deflate
+        shared = protocol.side == 0 and not protocol.debug
+        if not shared or (protocol.extensions and deflate is None):
+            # Masked by a key of its own, logged, or encoded in its own way.
+            protocol.write_data(self.opcode, self.data)
+        elif deflate is None or len(self.data) < _TINY:
+            protocol.write_serialized(self._plain_frame())
+        else:
+            protocol.write_serialized(self._compressed_frame(deflate))
+            deflate.drop_encoder()
+
+    def _plain_frame(self) -> bytes:
+        if self._plain is None:
+            header = build_header(0x80 | self.opcode, len(self.data), None)
+            self._plain = header + self.data
+        return self._plain
+
+    def _compressed_frame(self, deflate: PerMessageDeflate) -> bytes:
+        bits = deflate.local_max_window_bits
+        frame = self._compressed.get(bits)
+        if frame is None:
+            frame = self._compress(deflate)
+            self._compressed[bits] = frame
+        return frame
+
+    def _compress(self, deflate: PerMessageDeflate) -> bytes:
+        """Compress the message with no history; keep it plain if it grows."""
+        fresh = PerMessageDeflate(
+            remote_no_context_takeover=True,
+            local_no_context_takeover=True,
+            remote_max_window_bits=15,
+            local_max_window_bits=deflate.local_max_window_bits,
+            compress_settings=dict(deflate.compress_settings),
+        )
+        data = fresh.deflate(self.data, True)
+        if len(data) >= len(self.data):
+            return self._plain_frame()
+        return build_header(0xC0 | self.opcode, len(data), None) + data

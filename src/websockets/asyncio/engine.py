@@ -1,0 +1,691 @@
+"""Floor 4, engine: the machinery of one connection on asyncio.
+
+:class:`Engine` owns the transport, those who wait, and the flush. What
+applications do with a connection is in :class:`~.connection.Connection`, which
+is made of it. Everything follows one pattern: touch the session, then pump.
+
+How messages get through fast:
+
+1. Bytes are read into a buffer that all connections of the event loop share,
+   and frames are read where they lie (``BufferedProtocol``).
+2. All frames of a chunk are read before anyone is woken. Messages wait in the
+   inbox, and :meth:`Connection.recv` returns at once when one does.
+3. A task that waits in :meth:`~Connection.recv` is woken directly from the
+   event loop's read callback, when no task is running there: its handler goes
+   on in the same iteration. What it sends before it waits again is collected
+   and written at once (``_corked``).
+4. Outside of that, the first frame of an iteration is written at once, and the
+   later ones are collected until the next iteration (``_dirty``).
+5. A task that never has to wait would starve all others. It has a budget of
+   operations and of time (``_budget``); past it, it waits one iteration.
+
+Re-entry. A task woken from the read callback may close the transport, and TLS
+transports then read and call us again before the outer call returns. So parsing
+is finished and the shared buffer is free before anyone is woken, and the nested
+call finds a current task and wakes nobody at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import sys
+import time
+import uuid
+from asyncio import current_task
+from collections.abc import Iterable
+from typing import Any, cast
+
+from ..codes import CloseCode, Side, State
+from ..exceptions import ConnectionClosed
+from ..http11 import Request, Response
+from ..protocol import Protocol
+from ..session import Alarm, Clock, Inbox, Session, Settings
+from ..typing import LoggerLike, Subprotocol
+from .loops import BUFFER_SIZE, Deadline, LoopState, loop_state
+from .waiters import Waiter
+
+__all__ = ["Engine"]
+
+CONNECTING, OPEN, CLOSING, CLOSED = State
+
+#: Operations that a task may do without waiting before the clock is read.
+OPERATIONS = 64
+#: Seconds that a task may go on without waiting.
+TURN = 0.005
+
+#: Bytes that are collected at most before they are handed to the transport.
+COLLECT = 2**16
+
+# CVE-2024-12254: writelines() of asyncio's transports didn't pause the writer.
+_WRITELINES_PAUSES = (3, 12, 9) <= sys.version_info < (3, 13) or (
+    sys.version_info >= (3, 13, 2)
+)
+
+
+class ConnectionLogger(logging.LoggerAdapter[Any]):
+    """
+    Adds the connection to log records, as their ``websocket`` attribute.
+
+    Args:
+        logger: a logger, or a logger adapter that then adds what it has to add.
+        connection: the connection.
+
+    """
+
+    def __init__(self, logger: LoggerLike, connection: object) -> None:
+        extra: dict[str, object] = {}
+        # An adapter that doesn't override process() would replace what we add.
+        while (
+            isinstance(logger, logging.LoggerAdapter)
+            and type(logger).process is logging.LoggerAdapter.process
+        ):
+            extra = {**(logger.extra or {}), **extra}
+            logger = logger.logger
+        super().__init__(cast(logging.Logger, logger), extra)
+        extra["websocket"] = connection
+
+    def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Add the connection to what the caller adds."""
+        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
+        return msg, kwargs
+
+
+class Engine:
+    """
+    The machinery of a WebSocket connection on asyncio.
+
+    Args:
+        protocol: the sans-I/O protocol of this connection.
+        settings: how the connection behaves.
+
+    Attributes:
+        protocol: the sans-I/O protocol of this connection.
+        loop: the event loop; None until it is known.
+        transport: the transport; None until there is one.
+        request: the request of the opening handshake; None until it's known.
+        response: the response; None until it's known.
+
+    """
+
+    # Subclasses may set these before they call __init__, which leaves them be.
+    loop: Any = None
+    transport: Any = None
+
+    def __init__(self, protocol: Protocol, settings: Settings) -> None:
+        self.protocol = protocol
+        self._settings = settings
+        self._session = Session(
+            protocol,
+            Inbox(settings.max_queue, reserve=settings.read_limit),
+            Clock(
+                settings.ping_interval, settings.ping_timeout, settings.close_timeout
+            ),
+        )
+        self._inbox = self._session.inbox
+        protocol.emits_frames = False
+        protocol.wrap_logger(self._make_logger)
+        self.request: Request | None = None
+        self.response: Response | None = None
+        # The opening handshake.
+        self._handshake_waiter: asyncio.Future[None] | None = None
+        self._handshake_timed_out = False
+        # Reading.
+        self._shared: LoopState | None = None
+        self._private_buffer: bytearray | None = None
+        self._forwards = False
+        self._recv_waiter: Waiter | None = None
+        self._reading_paused = False
+        self._budget = OPERATIONS
+        self._turn_began = 0.0
+        # Writing.
+        self._corked = False
+        self._dirty = False
+        self._gathers = False
+        self._handed_over = 0
+        self._writing_paused = False
+        self._writing_finished = False
+        self._drain_waiters: collections.deque[asyncio.Future[None]] | None = None
+        self._message_waiters: collections.deque[asyncio.Future[None]] | None = None
+        # Ending.
+        self._deadline: Deadline | None = None
+        self._closing = False
+        self._lost = False
+        self._lost_exc: Exception | None = None
+        self._closed_waiters: list[asyncio.Future[None]] = []
+
+    # What is known of the connection.
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Unique identifier of the connection, for logs."""
+        return self.protocol.id
+
+    @id.setter
+    def id(self, value: uuid.UUID) -> None:
+        self.protocol.id = value
+
+    @property
+    def logger(self) -> LoggerLike:
+        """Logger that adds the connection to records as ``websocket``."""
+        return self.protocol.logger
+
+    @logger.setter
+    def logger(self, value: LoggerLike) -> None:
+        self.protocol.logger = value
+
+    def _make_logger(self, logger: LoggerLike) -> LoggerLike:
+        return ConnectionLogger(logger, self)
+
+    @property
+    def debug(self) -> bool:
+        """Whether the logger wants debug records; asked once."""
+        return self.protocol.debug
+
+    @property
+    def state(self) -> State:
+        """State of the connection."""
+        return self.protocol.state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.protocol.state = state
+
+    @property
+    def subprotocol(self) -> Subprotocol | None:
+        """Negotiated subprotocol; None if there is none."""
+        return self.protocol.subprotocol
+
+    @subprotocol.setter
+    def subprotocol(self, value: Subprotocol | None) -> None:
+        self.protocol.subprotocol = value
+
+    @property
+    def local_address(self) -> Any:
+        """
+        Address of this end: what the socket's ``getsockname()`` returns.
+
+        None if the connection isn't established yet.
+        """
+        return self._extra_info("sockname")
+
+    @property
+    def remote_address(self) -> Any:
+        """
+        Address of the other end: what the socket's ``getpeername()`` returns.
+
+        None if the connection isn't established yet.
+        """
+        return self._extra_info("peername")
+
+    def _extra_info(self, name: str) -> Any:
+        return None if self.transport is None else self.transport.get_extra_info(name)
+
+    @property
+    def latency(self) -> float:
+        """Seconds between the last answered ping and its pong; 0 before that."""
+        return self._session.pings.latency
+
+    @property
+    def close_code(self) -> int | None:
+        """Close code received; None while open, 1006 without a close frame."""
+        return self.protocol.close_code
+
+    @property
+    def close_reason(self) -> str | None:
+        """Close reason received; None while open, empty without one."""
+        return self.protocol.close_reason
+
+    def __repr__(self) -> str:
+        """Show what the connection is, where to, and its state."""
+        name, state = type(self).__name__, self.protocol.state.name
+        peer = self.remote_address
+        return f"<{name} {state}{f' {peer}' if peer else ''} at {id(self):#x}>"
+
+    # The opening handshake; see the opening module.
+
+    async def handshake_received(self) -> None:
+        """Wait for the peer's part of the opening handshake, or its failure."""
+        while not (self._has_handshake() or self.protocol.handshake_exc or self._lost):
+            self._handshake_waiter = self._get_loop().create_future()
+            await self._handshake_waiter
+
+    def _has_handshake(self) -> bool:
+        """Tell whether the peer's part of the opening handshake has come."""
+        is_server = self.protocol.side is Side.SERVER
+        return (self.request if is_server else self.response) is not None
+
+    def _receive_handshake(self, data: bytes) -> None:
+        """Take bytes of the opening handshake."""
+        protocol = self.protocol
+        known = self._has_handshake()
+        protocol.receive_handshake(data)
+        if known:
+            # The peer goes on before it has our answer; that needn't be read.
+            if not self._reading_paused:
+                self._reading_paused = True
+                self.transport.pause_reading()
+            return
+        for event in protocol.events_received():
+            if isinstance(event, Request):
+                self.request = event
+            else:
+                self.response = cast(Response, event)
+        if self._has_handshake() or protocol.handshake_exc:
+            self.handshake_ready()
+
+    def handshake_ready(self) -> None:
+        """Wake who waits for the peer's part of the opening handshake."""
+        if self._handshake_waiter is not None and not self._handshake_waiter.done():
+            self._handshake_waiter.set_result(None)
+
+    def handshake_timed_out(self) -> None:
+        """End a connection whose opening handshake takes too long."""
+        self._handshake_timed_out = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def opened(self) -> None:
+        """Begin the life of an open connection: pings, and what came early."""
+        loop = self._get_loop()
+        self._session.clock.opened(loop.time())
+        self._arm()
+        if self._reading_paused:
+            self._resume_reading()
+        if self.protocol.reader.unread:
+            self._session.receive(b"")
+            self._pump()
+
+    # Callbacks of the event loop.
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the transport; called by the event loop."""
+        self.transport = transport
+        loop = self._get_loop()
+        self._shared = loop_state(loop)
+        if not self._shared.shares_reads:
+            self._private_buffer = bytearray(BUFFER_SIZE)
+        # A subclass that overrides data_received() gets the data.
+        self._forwards = getattr(
+            type(self), "data_received", None
+        ) is not Engine.data_received or "data_received" in vars(self)
+        self._gathers = _WRITELINES_PAUSES or type(transport).__module__.startswith(
+            "uvloop"
+        )
+        limit = self._settings.write_limit
+        high, low = limit if isinstance(limit, tuple) else (limit, None)
+        transport.set_write_buffer_limits(high, low)
+        if self.protocol._state is CONNECTING:
+            self._session.clock.connecting(loop.time(), self._settings.open_timeout)
+            self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End everything; called by the event loop."""
+        if self.protocol.debug:
+            self.logger.debug("x connection lost%s", f": {exc}" if exc else "")
+        self._session.receive_eof()
+        self._end(exc)
+
+    def get_buffer(self, sizehint: int) -> Any:
+        """Say where to read to; called by the event loop."""
+        if self._private_buffer is not None:
+            return self._private_buffer
+        assert self._shared is not None
+        return self._shared.view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take bytes that were read; called by the event loop."""
+        shared = self._shared
+        assert shared is not None
+        if self._forwards or self._private_buffer is not None:
+            buffer = self._private_buffer or shared.buffer
+            self.data_received(bytes(buffer[:nbytes]))
+        elif self.protocol._state is CONNECTING:
+            self._receive_handshake(bytes(shared.buffer[:nbytes]))
+        else:
+            self._session.receive(shared.buffer, shared.view, nbytes)
+            self._pump()
+
+    def data_received(self, data: bytes) -> None:
+        """
+        Take bytes that were read.
+
+        The event loop reads into our buffer and calls
+        :meth:`buffer_updated`. Subclasses may override this method to see the
+        bytes, and others may call it to hand in bytes that they have read.
+        """
+        if self.protocol._state is CONNECTING:
+            self._receive_handshake(bytes(data))
+        else:
+            self._session.receive(data)
+            self._pump()
+
+    def eof_received(self) -> bool | None:
+        """Take the end of the peer's stream; called by the event loop."""
+        self._session.receive_eof()
+        if self.protocol.handshake_exc is not None:
+            self.handshake_ready()
+        self._pump()
+        # The transport closes itself.
+        return None
+
+    def pause_writing(self) -> None:
+        """Have senders wait; called by the transport when its buffer is full."""
+        if self._writing_paused:
+            return
+        self._writing_paused = True
+        self.protocol.hold_pongs = True
+        self._session.clock.writing_paused(self._get_loop().time(), self._progress())
+        self._arm()
+
+    def resume_writing(self) -> None:
+        """Have senders go on; called by the transport when it has sent."""
+        self._writing_paused = False
+        self._session.clock.writing_resumed()
+        if self.protocol.hold_pongs:
+            self.protocol.release_pong()
+            self._written()
+        waiters, self._drain_waiters = self._drain_waiters, None
+        release(waiters)
+
+    # The pump.
+
+    def _pump(self) -> None:
+        """Do what follows from touching the session."""
+        session = self._session
+        protocol = self.protocol
+        if self._inbox.messages or protocol._state is CLOSED:
+            waiter = self._recv_waiter
+            if waiter is not None and waiter.waiting:
+                self._wake(waiter)
+        if session.pongs:
+            self._acknowledge_pongs()
+        if protocol.writes:
+            self.flush_collected()
+        if protocol._state is not OPEN:
+            self._continue_closing()
+        elif self._inbox.messages and not self._reading_paused:
+            self._maybe_pause_reading()
+
+    def _wake(self, waiter: Waiter) -> None:
+        """Have the task that waits for a message go on, at once if possible."""
+        if current_task(self.loop) is not None:
+            waiter.wake()
+            return
+        self._corked = True
+        try:
+            waiter.wake_now()
+        except (SystemExit, KeyboardInterrupt) as exc:
+            # Not every event loop lets these out of a read callback.
+            self.loop.call_soon(_raise, exc)
+        finally:
+            self._corked = False
+
+    def _acknowledge_pongs(self) -> None:
+        """Tell those who wait for pongs that they have come."""
+        session = self._session
+        now = self._get_loop().time()
+        pongs, session.pongs = session.pongs, []
+        for data in pongs:
+            if self.protocol.debug and data in session.pings:
+                self.logger.debug("%% received pong for ping %s", data.hex() or "''")
+            for waiter, latency in session.pings.acknowledge(data, now):
+                if not waiter.done():
+                    waiter.set_result(latency)
+
+    def _written(self) -> None:
+        """See that what the protocol has to write is written in time."""
+        if self._corked or self._dirty:
+            if self.protocol.unsent > COLLECT:
+                self.flush_collected()
+            return
+        self._dirty = True
+        assert self._shared is not None
+        self._shared.flush_soon(self)
+        self._flush()
+
+    def flush_collected(self) -> None:
+        """Write what was collected."""
+        self._dirty = False
+        if self.protocol.writes:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what the protocol has to write, with one call."""
+        protocol = self.protocol
+        writes = protocol.writes
+        size = protocol.unsent
+        protocol.writes = []
+        protocol.unsent = 0
+        self._handed_over += size
+        if self.transport is None:
+            return
+        if len(writes) == 1:
+            if writes[0]:
+                self.transport.write(writes[0])
+        elif size > COLLECT and self._gathers:
+            self.transport.writelines([data for data in writes if data])
+        elif data := b"".join(writes):
+            self.transport.write(data)
+        if protocol.eof_sent and not self._writing_finished:
+            self._finish_writing()
+
+    def _finish_writing(self) -> None:
+        """End our stream, or the connection where nothing more is to come."""
+        self._writing_finished = True
+        protocol, transport = self.protocol, self.transport
+        finished = protocol.close_rcvd is not None and protocol.close_sent is not None
+        if not finished and protocol._state is CLOSING and transport.can_write_eof():
+            # The peer must get our close frame: closing while it sends could
+            # reset the connection before it reads.
+            if self.protocol.debug:
+                self.logger.debug("x half-closing TCP connection")
+            transport.write_eof()
+            return
+        if self.protocol.debug:
+            self.logger.debug("x closing TCP connection")
+        transport.close()
+
+    def _progress(self) -> int:
+        """Return how many bytes have left."""
+        return self._handed_over - int(self.transport.get_write_buffer_size())
+
+    # Pausing and resuming reading.
+
+    def _maybe_pause_reading(self) -> None:
+        if self._inbox.is_full():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _maybe_resume_reading(self) -> None:
+        if self._inbox.is_drained():
+            self._resume_reading()
+
+    def _resume_reading(self) -> None:
+        self._reading_paused = False
+        self.transport.resume_reading()
+
+    def _read_held(self) -> None:
+        """Read the frames that were left unread; a task is running."""
+        self._session.receive_held()
+        self._pump()
+
+    # Sharing the event loop.
+
+    async def _share_turn(self) -> None:
+        """Let others have their turn if this task has gone on for too long."""
+        self._budget = OPERATIONS
+        now = time.perf_counter()
+        if self._turn_began == 0.0:
+            self._turn_began = now
+        elif now - self._turn_began > TURN:
+            self._turn_began = 0.0
+            await asyncio.sleep(0)
+
+    # Deadlines.
+
+    def _arm(self) -> None:
+        """See that :meth:`check_deadlines` is called when something is due."""
+        when = self._session.clock.deadline()
+        deadline = self._deadline
+        shared = self._shared
+        if shared is None or when == float("inf"):
+            return
+        if deadline is not None:
+            if deadline.when <= when:
+                return
+            shared.drop_deadline(deadline)
+        self._deadline = shared.add_deadline(when, self)
+
+    def check_deadlines(self, now: float) -> None:
+        """Do what is due."""
+        self._deadline = None
+        if self._lost:
+            return
+        for alarm in self._session.clock.due(
+            now, self._progress(), self._reading_paused
+        ):
+            _ACTIONS[alarm](self)
+        self._arm()
+
+    def _send_keepalive_ping(self) -> None:
+        if self.protocol._state is not OPEN:
+            return
+        pings = self._session.pings
+        payload = pings.choose_payload()
+        if self.protocol.debug:
+            self.logger.debug("%% sending keepalive ping %s", payload.hex())
+        self.protocol.send_ping(payload)
+        pings.add(payload, None, self._get_loop().time())
+        self._written()
+
+    def _fail_silent(self) -> None:
+        """The peer gives no sign of life."""
+        if self.protocol.debug:
+            self.logger.debug("! timed out waiting for keepalive pong")
+        self._lost_exc = TimeoutError(
+            "no pong and no other data was received within "
+            f"{self._session.clock.ping_timeout} seconds after a keepalive ping"
+        )
+        self.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+
+    def _abort_stalled(self) -> None:
+        """The peer doesn't read."""
+        waiting = self.transport.get_write_buffer_size()
+        if self.protocol.debug:
+            self.logger.debug("! peer doesn't read; %d bytes wait", waiting)
+        self._lost_exc = TimeoutError(
+            f"the peer has read none of {waiting} waiting bytes within "
+            f"{self._session.clock.ping_timeout} seconds"
+        )
+        # A close frame would wait behind those bytes.
+        self.protocol.fail(CloseCode.ABNORMAL_CLOSURE)
+        self.transport.abort()
+
+    def _abort_closing(self) -> None:
+        """The closing handshake takes too long."""
+        if self.protocol.debug:
+            self.logger.debug("! timed out waiting for the end of the connection")
+        self.transport.abort()
+
+    # Ending.
+
+    async def wait_closed(self) -> None:
+        """
+        Wait until the connection is closed.
+
+        Never raises. Cancelling leaves the connection as it is.
+        """
+        if self._lost:
+            return
+        waiter = self._get_loop().create_future()
+        self._closed_waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            if not self._lost:
+                self._closed_waiters.remove(waiter)
+
+    def fail(self, code: CloseCode | int = 1006, reason: str = "") -> None:
+        """
+        End the connection because something went wrong (RFC 6455, 7.1.7).
+
+        Args:
+            code: why; 1006 to end it without a close frame.
+            reason: an explanation for people; cut where it is too long.
+
+        """
+        if self.protocol._state is CLOSED or self.transport is None:
+            return
+        self.protocol.fail(code, reason)
+        self._pump()
+        if code == CloseCode.ABNORMAL_CLOSURE:
+            self.transport.close()
+
+    def _closed_error(self) -> ConnectionClosed:
+        """Return the exception that says how the connection was closed."""
+        exc = self.protocol.closing_exc()
+        if exc.__cause__ is None:
+            exc.__cause__ = self._lost_exc
+        return exc
+
+    def _continue_closing(self) -> None:
+        """Begin the closing handshake's deadline, and read what is left."""
+        if self._closing or self.protocol._state is CONNECTING:
+            return
+        self._closing = True
+        if self._reading_paused and self.transport is not None:
+            self._resume_reading()
+        self._session.clock.closing(self._get_loop().time())
+        self._arm()
+
+    def _end(self, exc: Exception | None) -> None:
+        """Wake all who wait: the connection is lost."""
+        self._lost = True
+        self._lost_exc = self._lost_exc or exc
+        session = self._session
+        session.clock.closed()
+        if self._deadline is not None and self._shared is not None:
+            self._shared.drop_deadline(self._deadline)
+            self._deadline = None
+        self.protocol.writes.clear()
+        self.handshake_ready()
+        if self._recv_waiter is not None:
+            self._recv_waiter.wake()
+        self._writing_paused = False
+        release(self._drain_waiters)
+        release(self._message_waiters)
+        release(self._closed_waiters)
+        for waiter in session.pings.abandon():
+            if not waiter.done():
+                waiter.set_exception(self._closed_error())
+                # Nobody needs to look at it.
+                waiter.exception()
+
+    def _get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop; the running one if none was set."""
+        if self.loop is None:
+            self.loop = asyncio.get_running_loop()
+        return cast(asyncio.AbstractEventLoop, self.loop)
+
+
+_ACTIONS = {
+    Alarm.OPEN_TIMEOUT: lambda connection: connection.handshake_timed_out(),
+    Alarm.SEND_PING: Engine._send_keepalive_ping,
+    Alarm.PING_TIMEOUT: Engine._fail_silent,
+    Alarm.STALLED: Engine._abort_stalled,
+    Alarm.CLOSE_TIMEOUT: Engine._abort_closing,
+}
+
+
+def release(waiters: Iterable[asyncio.Future[None]] | None) -> None:
+    """Wake all who wait."""
+    for waiter in waiters or ():
+        if not waiter.done():
+            waiter.set_result(None)
+
+
+def _raise(exc: BaseException) -> None:
+    """Raise an exception from a callback of its own."""
+    raise exc

@@ -1,0 +1,194 @@
+"""Floor 4, engine: a listening server on asyncio.
+
+:class:`Listener` owns the live connections of a server, and its end: stop
+accepting, refuse handshakes under way with status 503, close open connections,
+wait for their handlers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from ..codes import CloseCode, State
+from ..typing import LoggerLike
+from ..utils import get_socket_name
+from .connection import Connection
+from .opening import refuse
+
+__all__ = ["Listener"]
+
+ConnectionT = TypeVar("ConnectionT", bound=Connection)
+
+
+class Listener(Generic[ConnectionT]):
+    """
+    A server and its connections.
+
+    Args:
+        logger: logger for this server; None for
+            ``logging.getLogger("websockets.server")``.
+
+    Attributes:
+        logger: logger for this server.
+        live: the connections, from the moment they're accepted until their
+            handler has ended.
+
+    """
+
+    def __init__(self, logger: LoggerLike | None = None) -> None:
+        self.logger = logger or logging.getLogger("websockets.server")
+        self.live: set[ConnectionT] = set()
+        self._server: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._close_task: asyncio.Task[None] | None = None
+        self._closed: asyncio.Future[None] | None = None
+
+    def attach(self, server: asyncio.Server, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the asyncio server that accepts connections."""
+        self._server = server
+        self._loop = loop
+        self._closed = loop.create_future()
+        for sock in server.sockets:
+            self.logger.info("server listening on %s", get_socket_name(sock))
+
+    def register(self, connection: ConnectionT) -> None:
+        """Take note of a connection that was accepted."""
+        self.live.add(connection)
+
+    def unregister(self, connection: ConnectionT) -> None:
+        """Take note of a connection that has ended."""
+        self.live.discard(connection)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop of the server."""
+        return self._running_server().get_loop()
+
+    def is_serving(self) -> bool:
+        """Tell whether the server accepts connections."""
+        if self._close_task is not None or self._server is None:
+            return False
+        return self._server.is_serving()
+
+    async def start_serving(self) -> None:
+        """
+        Begin to accept connections; does nothing if it has begun.
+
+        For servers that were made with ``start_serving=False``.
+        """
+        await self._running_server().start_serving()
+
+    async def serve_forever(self) -> None:
+        """
+        Accept connections until cancelled.
+
+        Cancelling closes the server as :meth:`close` does, and waits for it.
+        """
+        await self.start_serving()
+        assert self._closed is not None
+        try:
+            await asyncio.shield(self._closed)
+        except asyncio.CancelledError:
+            self.close()
+            await self.wait_closed()
+            raise
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The sockets that the server listens on; none when it's closed."""
+        return () if self._server is None else tuple(self._server.sockets)
+
+    def close(
+        self,
+        close_connections: bool = True,
+        code: CloseCode | int = CloseCode.GOING_AWAY,
+        reason: str = "",
+    ) -> None:
+        """
+        Close the server.
+
+        It stops accepting connections. Handshakes under way are answered with
+        HTTP status 503. Doing it again changes nothing.
+
+        Args:
+            close_connections: whether to close open connections; False to let
+                their handlers come to an end.
+            code: close code for open connections.
+            reason: close reason for open connections.
+
+        The server goes on closing by itself; wait for its end with
+        :meth:`wait_closed`.
+        """
+        if self._close_task is None and self._server is not None:
+            # No more connections, already while the task below has no turn yet.
+            self._server.close()
+            self._close_task = self.get_loop().create_task(
+                self._close(close_connections, code, reason)
+            )
+
+    async def wait_closed(self) -> None:
+        """
+        Wait until the server is closed.
+
+        Returns when all connections are closed and all handlers have ended.
+        Cancelling leaves the server as it is.
+        """
+        if self._closed is not None:
+            await asyncio.shield(self._closed)
+
+    async def _close(
+        self, close_connections: bool, code: CloseCode | int, reason: str
+    ) -> None:
+        """Do what :meth:`close` promises."""
+        self.logger.info("server closing")
+        server = self._running_server()
+        # Connections accepted in this iteration are made in the next one.
+        await asyncio.sleep(0)
+        closing = [
+            asyncio.ensure_future(connection.close(code, reason))
+            for connection in self._end_handshakes()
+            if close_connections
+        ]
+        if closing:
+            await asyncio.wait(closing)
+        await self._handlers_ended()
+        await server.wait_closed()
+        assert self._closed is not None
+        self._closed.set_result(None)
+        self.logger.info("server closed")
+
+    def _end_handshakes(self) -> Iterable[ConnectionT]:
+        """Refuse handshakes under way; return the other connections."""
+        others = []
+        for connection in list(self.live):
+            if connection.protocol.state is not State.CONNECTING:
+                others.append(connection)
+                continue
+            if connection.handler_task is not None:
+                # It may be in a hook of the application; it answers 503 then.
+                connection.handler_task.cancel()
+            else:
+                refuse(connection)
+        return others
+
+    async def _handlers_ended(self) -> None:
+        """Wait until all connections are lost and all handlers have ended."""
+        while self.live:
+            tasks = [
+                asyncio.ensure_future(connection.wait_closed())
+                if connection.handler_task is None
+                else connection.handler_task
+                for connection in self.live
+            ]
+            await asyncio.wait(tasks)
+            # Whoever ends unregisters itself; give a connection lost without
+            # a handler the time to.
+            await asyncio.sleep(0)
+
+    def _running_server(self) -> asyncio.Server:
+        if self._server is None:
+            raise RuntimeError("the server isn't started yet: await serve() first")
+        return self._server

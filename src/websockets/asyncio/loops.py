@@ -1,0 +1,175 @@
+"""Floor 4, engine: what the connections of one event loop share.
+
+A :class:`LoopState` is made for an event loop when its first connection is. It
+owns the buffer that all connections read into, the list of connections that
+have more to write in this iteration, and one timer for the deadlines of all
+connections: no connection has a buffer, a handle or a task of its own for these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import weakref
+from typing import Protocol
+
+__all__ = ["LoopState", "loop_state"]
+
+#: Bytes read at once. More doesn't read faster; less costs more calls.
+BUFFER_SIZE = 2**16
+
+#: Deadlines looked at before other callbacks of the event loop have their turn.
+_DEADLINES_PER_TURN = 256
+
+_states: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState]
+_states = weakref.WeakKeyDictionary()
+
+
+def loop_state(loop: asyncio.AbstractEventLoop) -> LoopState:
+    """Return what the connections of an event loop share."""
+    state = _states.get(loop)
+    if state is None:
+        state = _states[loop] = LoopState(loop)
+    return state
+
+
+class Member(Protocol):
+    """What a connection must offer to share the loop's state."""
+
+    def flush_collected(self) -> None:
+        """Write what was collected since the last iteration."""
+
+    def check_deadlines(self, now: float) -> None:
+        """Do what is due."""
+
+
+class Deadline:
+    """A place in the queue of deadlines; its member is None when it's void."""
+
+    __slots__ = ("member", "number", "when")
+
+    def __init__(self, when: float, number: int, member: Member) -> None:
+        self.when = when
+        self.number = number
+        self.member: Member | None = member
+
+    def __lt__(self, other: Deadline) -> bool:
+        """Order by time, then by age."""
+        if self.when == other.when:
+            return self.number < other.number
+        return self.when < other.when
+
+
+class LoopState:
+    """
+    What the connections of one event loop share.
+
+    Attributes:
+        buffer: what connections read into, one after the other.
+        view: a memoryview of ``buffer``.
+        shares_reads: whether no two reads are ever in flight at the same time,
+            so that connections may share ``buffer``.
+
+    """
+
+    __slots__ = (
+        "_context",
+        "_deadlines",
+        "_dirty",
+        "_handle",
+        "_handle_at",
+        "_loop",
+        "_number",
+        "_void",
+        "buffer",
+        "shares_reads",
+        "view",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A strong reference to the loop would keep its entry alive for ever.
+        self._loop = weakref.ref(loop)
+        self.buffer = bytearray(BUFFER_SIZE)
+        self.view = memoryview(self.buffer)
+        self.shares_reads = not hasattr(loop, "_proactor")
+        self._context = contextvars.Context()
+        self._dirty: list[Member] = []
+        self._deadlines: list[Deadline] = []
+        self._number = 0
+        self._void = 0
+        self._handle: asyncio.TimerHandle | None = None
+        self._handle_at = float("inf")
+
+    # Writing.
+
+    def flush_soon(self, member: Member) -> None:
+        """Flush a connection in the next iteration."""
+        if not self._dirty:
+            loop = self._loop()
+            assert loop is not None
+            loop.call_soon(self._flush, context=self._context)
+        self._dirty.append(member)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for member in dirty:
+            member.flush_collected()
+
+    # Deadlines.
+
+    def add_deadline(self, when: float, member: Member) -> Deadline:
+        """
+        Call a connection's :meth:`~Member.check_deadlines` at some time.
+
+        Args:
+            when: seconds of the event loop's clock.
+            member: the connection.
+
+        """
+        self._number += 1
+        deadline = Deadline(when, self._number, member)
+        heapq.heappush(self._deadlines, deadline)
+        if when < self._handle_at:
+            self._arm(when)
+        return deadline
+
+    def drop_deadline(self, deadline: Deadline) -> None:
+        """Don't call that connection at that time."""
+        if deadline.member is None:
+            return
+        deadline.member = None
+        self._void += 1
+        # Connections that come and go must not pile up here.
+        if self._void > 64 and 2 * self._void > len(self._deadlines):
+            self._deadlines = [d for d in self._deadlines if d.member is not None]
+            heapq.heapify(self._deadlines)
+            self._void = 0
+
+    def _arm(self, when: float) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        loop = self._loop()
+        assert loop is not None
+        self._handle_at = when
+        self._handle = loop.call_at(when, self._check, context=self._context)
+
+    def _check(self) -> None:
+        """Call the connections whose time has come."""
+        loop = self._loop()
+        assert loop is not None
+        now = loop.time()
+        self._handle = None
+        self._handle_at = float("inf")
+        for _ in range(_DEADLINES_PER_TURN):
+            # Event loops may call a bit early, by their clock's resolution.
+            if not self._deadlines or self._deadlines[0].when > now + 0.001:
+                break
+            deadline = heapq.heappop(self._deadlines)
+            if deadline.member is None:
+                self._void -= 1
+                continue
+            member, deadline.member = deadline.member, None
+            member.check_deadlines(max(now, deadline.when))
+        if self._deadlines and self._handle is None:
+            self._arm(self._deadlines[0].when)

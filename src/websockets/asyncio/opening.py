@@ -1,0 +1,151 @@
+"""Floor 4, engine: the opening handshake on asyncio, for both sides and faces.
+
+The rules are the protocol's. What the application has to say is asked of hooks,
+which each face answers in its own shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+from typing import TYPE_CHECKING, Protocol
+
+from ..codes import State
+from ..exceptions import InvalidMessage
+from ..http11 import Request, Response
+from ..server import ServerProtocol
+
+if TYPE_CHECKING:
+    from ..client import ClientProtocol
+    from .connection import Connection
+
+__all__ = ["ServerHooks", "accept", "initiate", "refuse"]
+
+
+class ServerHooks(Protocol):
+    """What a server's face has to say about a handshake."""
+
+    def is_serving(self) -> bool:
+        """Tell whether the server accepts connections."""
+
+    async def answer_request(self, request: Request) -> Response | None:
+        """Return a response to send instead of going on; None to go on."""
+
+    async def finish_response(self, request: Request, response: Response) -> Response:
+        """Return the response as it should be sent, with all its headers."""
+
+
+async def accept(connection: Connection, hooks: ServerHooks) -> Response | None:
+    """
+    Take part in the opening handshake as a server (RFC 6455, 4.2).
+
+    Args:
+        connection: the connection; its protocol is a :class:`ServerProtocol`.
+        hooks: what the application has to say.
+
+    Returns:
+        The response that was sent: with status 101, the connection is open.
+        None if what was received isn't a request; the protocol has answered
+        that already.
+
+    Raises:
+        ConnectionError: if the connection was lost meanwhile.
+        Exception: what a hook raised, after it was answered with status 500.
+
+    """
+    protocol = connection.protocol
+    assert isinstance(protocol, ServerProtocol)
+    await connection.handshake_received()
+    request = connection.request
+    if request is None or protocol.handshake_exc is not None:
+        return None
+    try:
+        response = await _respond(protocol, hooks, request)
+    except asyncio.CancelledError:
+        if not hooks.is_serving():
+            _send(connection, _unavailable(protocol))
+        raise
+    except Exception as exc:
+        protocol.handshake_exc = exc
+        connection.logger.error("opening handshake failed", exc_info=True)
+        response = protocol.reject(
+            http.HTTPStatus.INTERNAL_SERVER_ERROR,
+            "Failed to open a WebSocket connection.\n"
+            "See server log for more information.\n",
+        )
+        _send(connection, await hooks.finish_response(request, response))
+        raise
+    _send(connection, response)
+    return response
+
+
+async def _respond(
+    protocol: ServerProtocol, hooks: ServerHooks, request: Request
+) -> Response:
+    """Make the response, as the hooks want it."""
+    if not hooks.is_serving():
+        response = _unavailable(protocol)
+    else:
+        answer = await hooks.answer_request(request)
+        if answer is not None:
+            response = answer
+        elif not hooks.is_serving():
+            # The server was closed meanwhile.
+            response = _unavailable(protocol)
+        else:
+            response = protocol.accept(request)
+    return await hooks.finish_response(request, response)
+
+
+def _unavailable(protocol: ServerProtocol) -> Response:
+    return protocol.reject(
+        http.HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"
+    )
+
+
+def refuse(connection: Connection) -> None:
+    """Answer a handshake that is under way when the server is closed."""
+    protocol = connection.protocol
+    assert isinstance(protocol, ServerProtocol)
+    _send(connection, _unavailable(protocol))
+
+
+def _send(connection: Connection, response: Response) -> None:
+    """Send the response, unless the connection is lost."""
+    protocol = connection.protocol
+    assert isinstance(protocol, ServerProtocol)
+    if protocol.state is not State.CONNECTING or protocol.eof_sent:
+        raise ConnectionError(
+            "connection lost during the opening handshake"
+        ) from connection._lost_exc
+    connection.response = response
+    protocol.send_response(response)
+    connection._written()
+    if response.status_code == 101:
+        connection.opened()
+
+
+async def initiate(connection: Connection, request: Request) -> None:
+    """
+    Take part in the opening handshake as a client (RFC 6455, 4.1).
+
+    Args:
+        connection: the connection; its protocol is a :class:`ClientProtocol`.
+        request: the request to send.
+
+    Raises:
+        InvalidHandshake: if the server doesn't accept.
+
+    """
+    protocol: ClientProtocol = connection.protocol  # type: ignore[assignment]
+    connection.request = request
+    protocol.send_request(request)
+    connection._written()
+    await connection.handshake_received()
+    if protocol.handshake_exc is not None:
+        raise protocol.handshake_exc
+    if connection.response is None:
+        raise InvalidMessage(
+            "connection closed before a valid HTTP response was received"
+        ) from connection._lost_exc
+    connection.opened()

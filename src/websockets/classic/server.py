@@ -1,0 +1,744 @@
+"""Floor 5, faces: classic servers."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import functools
+import http
+import inspect
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from ..asyncio import opening
+from ..asyncio.broadcasting import broadcast
+from ..asyncio.listening import Listener
+from ..codes import CloseCode, State
+from ..datastructures import Headers, HeadersLike
+from ..exceptions import InvalidHandshake, NegotiationError
+from ..extensions.base import Extension, ServerExtensionFactory
+from ..extensions.permessage_deflate import enable_server_permessage_deflate
+from ..headers import validate_subprotocols
+from ..http11 import SERVER, Request, Response
+from ..server import (
+    Origins,
+    ServerProtocol,
+    check_origin,
+    negotiate_extensions,
+    offered_subprotocols,
+)
+from ..session.settings import Settings, check_max_size
+from ..typing import ExtensionHeader, LoggerLike, Origin, StatusLike, Subprotocol
+from .exceptions import AbortHandshake
+from .handlers import Handler, without_path
+from .protocol import CLOSE_TIMEOUT, WebSocketCommonProtocol
+
+__all__ = [
+    "WebSocketServer",
+    "WebSocketServerProtocol",
+    "broadcast",
+    "serve",
+    "unix_serve",
+]
+
+#: What ``process_request`` answers: status, headers and body, or None.
+HTTPResponse = tuple[StatusLike, HeadersLike, bytes]
+
+#: What the ``extra_headers`` argument of servers takes.
+HeadersLikeOrCallable = HeadersLike | Callable[[str, Headers], HeadersLike | None]
+
+ProcessRequest = Callable[[str, Headers], Any]
+
+SelectSubprotocol = Callable[
+    [Sequence[Subprotocol], Sequence[Subprotocol]], Subprotocol | None
+]
+
+
+class ClassicServerProtocol(ServerProtocol):
+    """Asks the classic connection's methods what they have to say."""
+
+    owner: WebSocketServerProtocol | None = None
+
+    def process_origin(self, headers: Headers) -> Origin | None:
+        """Ask :meth:`WebSocketServerProtocol.process_origin`."""
+        assert self.owner is not None
+        return self.owner.process_origin(headers, self.origins)
+
+    def process_extensions(
+        self, headers: Headers
+    ) -> tuple[list[Extension], list[ExtensionHeader]]:
+        """Ask :meth:`WebSocketServerProtocol.process_extensions`."""
+        assert self.owner is not None
+        return self.owner.process_extensions(headers, self.available_extensions)
+
+    def process_subprotocol(self, headers: Headers) -> Subprotocol | None:
+        """Ask :meth:`WebSocketServerProtocol.process_subprotocol`."""
+        assert self.owner is not None
+        return self.owner.process_subprotocol(headers, self.available_subprotocols)
+
+
+class WebSocketServerProtocol(WebSocketCommonProtocol):
+    """
+    A server's connection.
+
+    It performs the opening handshake, runs the handler, and closes the
+    connection when the handler has ended. Subclasses may override any public
+    method, among them :meth:`process_request`, :meth:`select_subprotocol` and
+    :meth:`handshake`.
+
+    Args:
+        ws_handler: the handler: an async function of the connection, or of the
+            connection and the path.
+        ws_server: the server: an object with the methods ``register(connection)``,
+            ``unregister(connection)`` and ``is_serving()``.
+        logger: logger for this connection; None for
+            ``logging.getLogger("websockets.server")``.
+        origins: acceptable values of the Origin header; None in it stands for
+            no Origin header; None instead of it for any.
+        extensions: extensions that may be accepted.
+        subprotocols: subprotocols that the server speaks, most wanted first.
+        extra_headers: headers to add to the response, or a function of the path
+            and the request's headers that returns them.
+        server_header: value of the Server header; None to send none.
+        process_request: a function, async or not, to call before the handshake;
+            see the method of the same name.
+        select_subprotocol: a function to choose the subprotocol; see the method
+            of the same name.
+        open_timeout: seconds for the opening handshake; None for no limit.
+        kwargs: arguments of :class:`WebSocketCommonProtocol`.
+
+    Attributes:
+        origin: value of the Origin header; None if there is none.
+        ws_handler: the handler, as an async function of the connection.
+        ws_server: the server.
+        handler_task: the task that performs the handshake and runs the
+            handler; None before the request has come.
+
+    """
+
+    is_client = False
+    side = "server"
+
+    def __init__(
+        self,
+        ws_handler: Handler,
+        ws_server: Any,
+        *,
+        logger: LoggerLike | None = None,
+        origins: Origins | None = None,
+        extensions: Sequence[ServerExtensionFactory] | None = None,
+        subprotocols: Sequence[Subprotocol | str] | None = None,
+        extra_headers: HeadersLikeOrCallable | None = None,
+        server_header: str | None = SERVER,
+        process_request: ProcessRequest | None = None,
+        select_subprotocol: SelectSubprotocol | None = None,
+        open_timeout: float | None = 10,
+        **kwargs: Any,
+    ) -> None:
+        protocol = ClassicServerProtocol(
+            origins=_with_none(origins),
+            extensions=extensions,
+            subprotocols=subprotocols,
+            logger=logger,
+        )
+        super().__init__(
+            logger=logger, open_timeout=open_timeout, protocol=protocol, **kwargs
+        )
+        self.ws_handler = without_path(ws_handler)
+        self.ws_server = ws_server
+        self.origins = protocol.origins
+        self.available_extensions = extensions
+        self.available_subprotocols = subprotocols
+        self.extra_headers = extra_headers
+        self.server_header = server_header
+        self._process_request = process_request
+        self._select_subprotocol = select_subprotocol
+        self.origin: Origin | None = None
+
+    # Life of the connection.
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the transport, and let the server know; called by the loop."""
+        super().connection_made(transport)
+        self.ws_server.register(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End everything; called by the event loop."""
+        super().connection_lost(exc)
+        if self.handler_task is None:
+            self.ws_server.unregister(self)
+
+    def handshake_ready(self) -> None:
+        """Begin the handshake and the handler: the request has come."""
+        if self.handler_task is None and not self._lost:
+            self.handler_task = self._get_loop().create_task(self.handler())
+        super().handshake_ready()
+
+    def handshake_timed_out(self) -> None:
+        """End a connection whose opening handshake takes too long."""
+        if self.debug:
+            self.logger.debug("! timed out during the opening handshake")
+        super().handshake_timed_out()
+        if self.handler_task is not None:
+            self.handler_task.cancel()
+
+    async def handler(self) -> None:
+        """Perform the handshake, run the handler, and close the connection."""
+        try:
+            if await self._opens():
+                await self._run_handler()
+        except asyncio.CancelledError:
+            if not self._handshake_timed_out and self.ws_server.is_serving():
+                self.fail(CloseCode.INTERNAL_ERROR)
+                raise
+        finally:
+            self.ws_server.unregister(self)
+
+    async def _opens(self) -> bool:
+        """Perform the handshake; return whether the connection is open."""
+        try:
+            await self.handshake(
+                origins=self.origins,
+                available_extensions=self.available_extensions,
+                available_subprotocols=self.available_subprotocols,
+                extra_headers=self.extra_headers,
+            )
+        except ConnectionError as exc:
+            self._log_failed_handshake(exc)
+        except InvalidHandshake as exc:
+            self._log_failed_handshake(exc)
+            self._answer_failed_handshake(exc)
+        except Exception as exc:
+            if self.protocol.handshake_exc is not exc:
+                # It comes from an override of handshake().
+                self.logger.error("opening handshake failed", exc_info=True)
+            if self.protocol.state is State.CONNECTING and not self.protocol.eof_sent:
+                self.write_http_response(http.HTTPStatus.INTERNAL_SERVER_ERROR, {})
+        if self.protocol.state is State.CONNECTING:
+            await self.wait_closed()
+        if self.response is not None:
+            return self.response.status_code == 101
+        # An override of handshake() may have opened it in its own way.
+        return self.protocol.state is State.OPEN
+
+    def _log_failed_handshake(self, exc: Exception) -> None:
+        if self.debug:
+            self.logger.debug("! opening handshake failed: %s", exc)
+
+    def _answer_failed_handshake(self, exc: InvalidHandshake) -> None:
+        """Answer what an override of :meth:`handshake` raised by itself."""
+        if self.protocol.state is not State.CONNECTING or self.protocol.eof_sent:
+            return
+        if isinstance(exc, AbortHandshake):
+            self.write_http_response(exc.status, exc.headers, exc.body)
+        else:
+            text = f"Failed to open a WebSocket connection: {exc}.\n"
+            self.write_http_response(exc.status, {}, text.encode())
+
+    async def _run_handler(self) -> None:
+        """Run the handler, and close the connection."""
+        try:
+            await self.ws_handler(self)
+        except Exception:
+            self.logger.error("connection handler failed", exc_info=True)
+            if self.protocol.state is State.OPEN:
+                self.fail(CloseCode.INTERNAL_ERROR)
+        await self.close()
+        self.logger.info("connection closed")
+
+    # The opening handshake.
+
+    async def handshake(
+        self,
+        origins: Origins | None = None,
+        available_extensions: Sequence[ServerExtensionFactory] | None = None,
+        available_subprotocols: Sequence[Subprotocol | str] | None = None,
+        extra_headers: HeadersLikeOrCallable | None = None,
+    ) -> str:
+        """
+        Perform the server's side of the opening handshake.
+
+        Args:
+            origins: acceptable values of the Origin header; None for any.
+            available_extensions: extensions that may be accepted.
+            available_subprotocols: subprotocols that the server speaks.
+            extra_headers: headers to add to the response.
+
+        Returns:
+            The path of the request.
+
+        Raises:
+            InvalidHandshake: if the handshake failed; it was answered.
+
+        """
+        protocol = self.protocol
+        assert isinstance(protocol, ClassicServerProtocol)
+        protocol.origins = origins
+        protocol.available_extensions = available_extensions
+        protocol.available_subprotocols = available_subprotocols
+        self._handshake_headers = extra_headers
+        protocol.owner = self
+        try:
+            response = await opening.accept(self, self)
+        finally:
+            protocol.owner = None
+        if response is None or response.status_code != 101:
+            if isinstance(protocol.handshake_exc, InvalidHandshake):
+                raise protocol.handshake_exc
+            if response is not None:
+                raise AbortHandshake(
+                    response.status_code, response.headers, bytes(response.body or b"")
+                )
+            raise ConnectionError("connection lost during the opening handshake")
+        return self.path
+
+    def is_serving(self) -> bool:
+        """Tell whether the server accepts connections."""
+        return bool(self.ws_server.is_serving())
+
+    async def answer_request(self, request: Request) -> Response | None:
+        """Ask :meth:`process_request` for an answer."""
+        self.path = request.path
+        self.request_headers = request.headers
+        answer: Any
+        try:
+            answer = self.process_request(request.path, request.headers)
+            if inspect.isawaitable(answer):
+                answer = await answer
+        except AbortHandshake as exc:
+            answer = exc.status, exc.headers, exc.body
+        if answer is None:
+            return None
+        return _make_response(answer)
+
+    async def finish_response(self, request: Request, response: Response) -> Response:
+        """Add the headers that every response has, and the extra ones."""
+        headers = response.headers
+        if response.status_code == 101:
+            self.origin = getattr(self.protocol, "origin", None)
+            self._add_extra_headers(request, headers)
+        _set_default(headers, "Date", _now)
+        if self.server_header is not None:
+            _set_default(headers, "Server", lambda: self.server_header or "")
+        return response
+
+    def _add_extra_headers(self, request: Request, headers: Headers) -> None:
+        # Subclasses change self.extra_headers while the handshake runs.
+        extra = self._handshake_headers
+        if self.extra_headers is not extra and self.extra_headers is not None:
+            extra = self.extra_headers
+        if callable(extra):
+            extra = extra(request.path, request.headers)
+        if extra is not None:
+            headers.update(extra)
+
+    async def read_http_request(self) -> tuple[str, Headers]:
+        """
+        Wait for the handshake request.
+
+        Returns:
+            Its path and its headers.
+
+        Raises:
+            InvalidMessage: if what was received isn't a request.
+
+        """
+        await self.handshake_received()
+        if self.request is None:
+            raise self.protocol.handshake_exc or ConnectionError("connection lost")
+        return self.request.path, self.request.headers
+
+    def write_http_response(
+        self, status: StatusLike, headers: HeadersLike, body: bytes | None = None
+    ) -> None:
+        """
+        Write a handshake response; for those who do the handshake themselves.
+
+        Args:
+            status: HTTP status.
+            headers: all the headers.
+            body: the body; None for none.
+
+        """
+        protocol = self.protocol
+        assert isinstance(protocol, ServerProtocol)
+        status = http.HTTPStatus(status)
+        response = Response(status.value, status.phrase, Headers(headers), body or b"")
+        if status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            response = _make_response((status, headers, body or b""))
+        self.response = response
+        protocol.send_response(response)
+        self._written()
+        if protocol.state is State.OPEN:
+            self.opened()
+
+    async def process_request(
+        self, path: str, request_headers: Headers
+    ) -> HTTPResponse | None:
+        """
+        Intercept the HTTP request, to answer it or to do something with it.
+
+        May be overridden, async or not; or passed as an argument.
+
+        Args:
+            path: path of the request, with the query.
+            request_headers: headers of the request.
+
+        Returns:
+            None to go on with the handshake; a status, headers and a body to
+            answer these instead.
+
+        """
+        if self._process_request is None:
+            return None
+        answer = self._process_request(path, request_headers)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        return answer  # type: ignore[no-any-return]
+
+    @staticmethod
+    def process_origin(
+        headers: Headers, origins: Origins | None = None
+    ) -> Origin | None:
+        """
+        Check the Origin header of the request.
+
+        Raises:
+            InvalidOrigin: if it isn't acceptable.
+
+        """
+        return check_origin(headers, origins)
+
+    @staticmethod
+    def process_extensions(
+        headers: Headers,
+        available_extensions: Sequence[ServerExtensionFactory] | None,
+    ) -> tuple[list[Extension], list[ExtensionHeader]]:
+        """Return the extensions to use, and what to answer about them."""
+        return negotiate_extensions(headers, available_extensions)
+
+    def process_subprotocol(
+        self,
+        headers: Headers,
+        available_subprotocols: Sequence[Subprotocol | str] | None,
+    ) -> Subprotocol | None:
+        """Return the subprotocol to use; None for none."""
+        offered = offered_subprotocols(headers)
+        if not available_subprotocols:
+            return None
+        available = [Subprotocol(name) for name in available_subprotocols]
+        if not offered:
+            raise NegotiationError("missing subprotocol")
+        return self.select_subprotocol(offered, available)
+
+    def select_subprotocol(
+        self,
+        client_subprotocols: Sequence[Subprotocol],
+        server_subprotocols: Sequence[Subprotocol],
+    ) -> Subprotocol | None:
+        """
+        Choose a subprotocol among those that both sides offer.
+
+        May be overridden, or passed as an argument.
+
+        Args:
+            client_subprotocols: what the client offers.
+            server_subprotocols: what the server speaks.
+
+        Returns:
+            The first one of the server's that the client offers; an override
+            may return None to open the connection without a subprotocol.
+
+        Raises:
+            NegotiationError: if the client offers none of the server's.
+
+        """
+        if self._select_subprotocol is not None:
+            return self._select_subprotocol(client_subprotocols, server_subprotocols)
+        for name in server_subprotocols:
+            if name in client_subprotocols:
+                return name
+        raise NegotiationError(
+            f"invalid subprotocol; expected one of {', '.join(server_subprotocols)}"
+        )
+
+
+class WebSocketServer(Listener[WebSocketServerProtocol]):
+    """
+    A server, as ``await serve(...)`` returns it.
+
+    It can be used with ``async with`` too, which closes it at the end.
+
+    Args:
+        logger: logger for this server; None for
+            ``logging.getLogger("websockets.server")``.
+
+    """
+
+    @property
+    def websockets(self) -> set[WebSocketServerProtocol]:
+        """The connections whose handlers run."""
+        return self.live
+
+    @property
+    def server(self) -> asyncio.Server | None:
+        """The asyncio server that accepts connections; None before that."""
+        return self._server
+
+    def wrap(self, server: asyncio.Server) -> None:
+        """Take the asyncio server that accepts connections."""
+        self.attach(server, server.get_loop())
+
+    async def __aenter__(self) -> WebSocketServer:
+        """Return the server."""
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the server, and wait for its end."""
+        self.close()
+        await self.wait_closed()
+
+
+class Serve:
+    """
+    Start a WebSocket server.
+
+    Await it, or use it with ``async with``, which closes the server at the end;
+    either gives a :class:`WebSocketServer`. Whenever a client connects, the
+    server makes a :class:`WebSocketServerProtocol`, performs the opening
+    handshake, runs the handler, and closes the connection when the handler has
+    ended, be it with an exception.
+
+    Args:
+        ws_handler: the handler: an async function of the connection, or of the
+            connection and the path.
+        host: where to listen, as for ``create_server()``.
+        port: where to listen; 0 for any free port.
+        create_protocol: makes connections: a subclass of
+            :class:`WebSocketServerProtocol`, or a function with its arguments.
+        logger: logger for this server and its connections: a logger or a
+            logger adapter; None for ``logging.getLogger("websockets.server")``.
+        compression: "deflate" to compress messages where clients can; None not
+            to.
+        origins: acceptable values of the Origin header; None in it stands for
+            no Origin header; None instead of it for any.
+        extensions: extensions that may be accepted, most wanted first.
+        subprotocols: subprotocols that the server speaks, most wanted first.
+        extra_headers: headers to add to the response, or a function of the path
+            and the request's headers that returns them.
+        server_header: value of the Server header; None to send none.
+        process_request: a function of the path and the headers, async or not,
+            that may answer the request by itself; see
+            :meth:`WebSocketServerProtocol.process_request`.
+        select_subprotocol: a function to choose the subprotocol; see
+            :meth:`WebSocketServerProtocol.select_subprotocol`.
+        open_timeout: seconds for the opening handshake; None for no limit.
+        ping_interval: seconds between keepalive pings; None for no pings.
+        ping_timeout: seconds for a sign of life after a keepalive ping, and
+            for a write backlog to make progress; None for no limit.
+        close_timeout: seconds for the closing handshake; None for 10.
+        max_size: most bytes in a received message; None for no limit.
+        max_queue: messages that may wait to be received; None for no limit.
+        read_limit: bytes that are still read when ``max_queue`` messages wait.
+        write_limit: bytes that may wait to be written before sending waits.
+        kwargs: arguments for the event loop's ``create_server()``: ``sock``,
+            ``ssl``, ``reuse_port``, ``start_serving``... Older spellings are
+            accepted too: ``klass``, ``timeout``, ``loop``, ``legacy_recv``.
+
+    Raises:
+        OSError: if the server can't listen there.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if an argument has a value that makes no sense.
+
+    Attributes:
+        ws_server: the server, already before it is awaited.
+
+    """
+
+    def __init__(
+        self,
+        ws_handler: Handler,
+        host: str | Sequence[str] | None = None,
+        port: int | None = None,
+        *,
+        create_protocol: Callable[..., WebSocketServerProtocol] | None = None,
+        logger: LoggerLike | None = None,
+        compression: str | None = "deflate",
+        origins: Origins | None = None,
+        extensions: Sequence[ServerExtensionFactory] | None = None,
+        subprotocols: Sequence[Subprotocol | str] | None = None,
+        extra_headers: HeadersLikeOrCallable | None = None,
+        server_header: str | None = SERVER,
+        process_request: ProcessRequest | None = None,
+        select_subprotocol: SelectSubprotocol | None = None,
+        open_timeout: float | None = 10,
+        ping_interval: float | None = 20,
+        ping_timeout: float | None = 20,
+        close_timeout: float | None = None,
+        max_size: int | tuple[int | None, int | None] | None = 2**20,
+        max_queue: int | tuple[int | None, int | None] | None = 2**5,
+        read_limit: int = 2**16,
+        write_limit: int | tuple[int, int | None] = 2**16,
+        **kwargs: Any,
+    ) -> None:
+        timeout = kwargs.pop("timeout", None)
+        if close_timeout is None:
+            close_timeout = CLOSE_TIMEOUT if timeout is None else timeout
+        klass = kwargs.pop("klass", None)
+        legacy_recv = kwargs.pop("legacy_recv", False)
+        loop = kwargs.pop("loop", None)
+        create_protocol = create_protocol or klass or WebSocketServerProtocol
+        if not callable(create_protocol):
+            raise TypeError("create_protocol must be a class or a function")
+        _check_settings(
+            max_size,
+            open_timeout=open_timeout,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_queue=max_queue,
+            read_limit=read_limit,
+            write_limit=write_limit,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = loop
+        self.ws_server = WebSocketServer(logger=logger)
+        self._host = host
+        self._port = port
+        self._kwargs = kwargs
+        self._factory = functools.partial(
+            create_protocol,
+            # Looked at once, not for each connection.
+            without_path(ws_handler),
+            self.ws_server,
+            logger=logger,
+            origins=_with_none(origins),
+            extensions=_with_deflate(extensions, compression),
+            subprotocols=_checked_subprotocols(subprotocols),
+            extra_headers=extra_headers,
+            server_header=server_header,
+            process_request=process_request,
+            select_subprotocol=select_subprotocol,
+            open_timeout=open_timeout,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=close_timeout,
+            max_size=max_size,
+            max_queue=max_queue,
+            read_limit=read_limit,
+            write_limit=write_limit,
+            host=host if isinstance(host, str) else None,
+            port=port,
+            secure=kwargs.get("ssl") is not None,
+            legacy_recv=legacy_recv,
+            loop=loop,
+        )
+
+    def __await__(self) -> Generator[Any, None, WebSocketServer]:
+        """Start the server."""
+        return self._start().__await__()
+
+    async def __aenter__(self) -> WebSocketServer:
+        """Start the server."""
+        return await self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the server, and wait for its end."""
+        self.ws_server.close()
+        await self.ws_server.wait_closed()
+
+    async def _start(self) -> WebSocketServer:
+        loop = asyncio.get_running_loop()
+        if self._loop is not None and self._loop is not loop:
+            raise RuntimeError("serve() was given another event loop than runs here")
+        options = dict(self._kwargs)
+        if options.pop("unix", False):
+            server = await loop.create_unix_server(self._factory, **options)
+        else:
+            server = await loop.create_server(
+                self._factory, self._host, self._port, **options
+            )
+        self.ws_server.attach(server, loop)
+        return self.ws_server
+
+
+serve = Serve
+
+
+def unix_serve(
+    ws_handler: Handler,
+    path: str | None = None,
+    **kwargs: Any,
+) -> Serve:
+    """
+    Start a WebSocket server that listens on a Unix socket.
+
+    Args:
+        ws_handler: the handler; see :func:`serve`.
+        path: path of the socket; None if there is a ``sock`` argument.
+        kwargs: arguments of :func:`serve`, and of the event loop's
+            ``create_unix_server()``.
+
+    """
+    return Serve(ws_handler, path=path, unix=True, **kwargs)
+
+
+def _with_deflate(
+    extensions: Sequence[ServerExtensionFactory] | None, compression: str | None
+) -> Sequence[ServerExtensionFactory] | None:
+    if compression == "deflate":
+        return enable_server_permessage_deflate(extensions)
+    if compression is not None:
+        raise ValueError(f"unsupported compression: {compression}")
+    return extensions
+
+
+def _checked_subprotocols(
+    subprotocols: Sequence[Subprotocol | str] | None,
+) -> Sequence[Subprotocol | str] | None:
+    if subprotocols is not None:
+        validate_subprotocols([Subprotocol(name) for name in subprotocols])
+    return subprotocols
+
+
+def _with_none(origins: Origins | None) -> Origins | None:
+    """Have "" in ``origins`` stand for no Origin header, as None does."""
+    if origins is None or "" not in origins:
+        return origins
+    warnings.warn("use None instead of '' in origins", DeprecationWarning, stacklevel=3)
+    return [origin or None for origin in origins]
+
+
+def _check_settings(max_size: Any, **settings: Any) -> None:
+    """Fail at the call, and not in a connection later."""
+    check_max_size(max_size)
+    Settings(**settings)
+
+
+def _make_response(answer: Any) -> Response:
+    """Make a response of what ``process_request`` answered."""
+    if not isinstance(answer, tuple) or len(answer) != 3:
+        raise TypeError(
+            "process_request must return None or (status, headers, body), "
+            f"not {answer!r}"
+        )
+    status, headers, body = answer
+    status = http.HTTPStatus(status)
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise TypeError(
+            f"process_request must return a body of bytes, not {type(body).__name__}"
+        )
+    headers = Headers(headers)
+    _set_default(headers, "Content-Length", lambda: str(len(body)))
+    _set_default(headers, "Content-Type", lambda: "text/plain")
+    _set_default(headers, "Connection", lambda: "close")
+    return Response(status.value, status.phrase, headers, bytes(body))
+
+
+def _set_default(headers: Headers, name: str, make: Callable[[], str]) -> None:
+    if name not in headers:
+        headers[name] = make()
+
+
+def _now() -> str:
+    return email.utils.formatdate(usegmt=True)

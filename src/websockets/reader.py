@@ -1,0 +1,535 @@
+"""Floor 1, bytes: cuts a stream of bytes into frames (RFC 6455, section 5).
+
+:class:`FrameReader` owns the unread bytes, the position in them, and the size
+budget of the frame and of the message. It knows everything that RFC 6455 says
+of a frame and of the order of fragments, and nothing of connections: no
+states, no extensions, no answers.
+
+How it works. The owner feeds a chunk, reads frames until there is none, and
+settles::
+
+    reader.feed(chunk)
+    while reader.read_frame():
+        ... reader.opcode, reader.fin, reader.take_bytes() or .take_text()
+    reader.settle()
+
+Between :meth:`~FrameReader.feed` and :meth:`~FrameReader.settle` frames are
+read where they lie in the chunk, so a frame that arrives whole is copied once:
+when its payload is taken. After settling, the chunk is free to be overwritten.
+What stays behind goes to ``_tail``: an incomplete header or an incomplete
+control frame, at most 138 bytes, and whole frames only if the owner didn't want
+to read them yet. The payload of an incomplete data frame is unmasked as it
+comes and gathered in ``_partial``, which grows with what was received and never
+with what was announced.
+
+Every limit is checked on the header, before anything is gathered. Text is
+checked as it comes: a message fails as soon as its bytes can't be UTF-8, also
+inside a frame that isn't complete.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Generator
+
+from .codes import Opcode
+from .exceptions import PayloadTooBig, ProtocolError, TooManyFragments
+from .frames import Frame
+from .typing import BytesLike
+from .utils import apply_mask, env_limit
+
+__all__ = ["FrameReader", "read_lone_frame"]
+
+#: Stands for "no limit": RFC 6455, 5.2, allows 63 bits for a length.
+NO_LIMIT = (1 << 63) - 1
+
+#: Most frames in a message; environment variable ``WEBSOCKETS_MAX_FRAGMENTS``.
+MAX_FRAGMENTS = env_limit("MAX_FRAGMENTS", 4096)
+
+#: How much larger than its content a compressed message may be: deflate adds
+#: five bytes to each block that it can't shrink.
+_DEFLATE_SLACK = 64
+
+# What is wrong with the first byte of a frame; None where nothing is.
+# RFC 6455, 5.2: reserved bits are 0 unless an extension gave them a meaning,
+# and reserved opcodes fail the connection. 5.5: control frames have FIN set.
+_KNOWN_OPCODES = frozenset(int(opcode) for opcode in Opcode)
+
+
+def _find_fault(first: int, allowed_bits: int) -> str | None:
+    opcode = first & 0x0F
+    if first & 0x70 & ~allowed_bits:
+        return "reserved bits must be 0"
+    if opcode not in _KNOWN_OPCODES:
+        return "invalid opcode"
+    if opcode >= 8 and first & 0x70:
+        # RFC 7692, 6: an extension of messages leaves control frames alone.
+        return "reserved bits must be 0"
+    if opcode >= 8 and not first & 0x80:
+        return "fragmented control frame"
+    return None
+
+
+_FAULTS = {
+    allowed: [_find_fault(first, allowed) for first in range(256)]
+    for allowed in (0x00, 0x40, 0x70)
+}
+
+
+class FrameReader:
+    """
+    Reads frames from a stream of bytes.
+
+    Args:
+        masked: whether frames must be masked: True on a server.
+        max_size: most bytes in a message, whatever its fragments; None for no
+            limit.
+        max_frame_size: most bytes in a frame; None for no limit of its own.
+        max_fragments: most frames in a message; None for no limit.
+
+    Attributes:
+        opcode: of the frame that was read, an int.
+        fin: whether that frame is the last one of its message.
+        reserved: its reserved bits, as they stand in the first byte.
+        length: how many bytes its payload has.
+        message_opcode: of the message that the last data frame belongs to.
+        message_reserved: the reserved bits of that message's first frame.
+        in_message: whether another frame of that message must follow.
+        message_size: how many bytes of that message were read.
+
+    """
+
+    __slots__ = (
+        "_allowed",
+        "_data",
+        "_decoder",
+        "_end",
+        "_faults",
+        "_fragments",
+        "_gathered",
+        "_mask",
+        "_masked",
+        "_max_fragments",
+        "_max_frame_size",
+        "_max_size",
+        "_missing",
+        "_partial",
+        "_pos",
+        "_start",
+        "_tail",
+        "_validator",
+        "_view",
+        "fin",
+        "in_message",
+        "length",
+        "message_opcode",
+        "message_reserved",
+        "message_size",
+        "opcode",
+        "reserved",
+    )
+
+    def __init__(
+        self,
+        *,
+        masked: bool,
+        max_size: int | None = None,
+        max_frame_size: int | None = None,
+        max_fragments: int | None = None,
+    ) -> None:
+        self._masked = masked
+        self.max_size = max_size
+        self.max_frame_size = max_frame_size
+        self._max_fragments = NO_LIMIT if max_fragments is None else max_fragments
+        self.allow_reserved(0)
+        # The frame that was read last.
+        self.opcode = 0
+        self.fin = True
+        self.reserved = 0
+        self.length = 0
+        self._start = 0
+        self._gathered = False
+        self._mask = b""
+        # The message that it belongs to.
+        self.in_message = False
+        self.message_opcode = 0
+        self.message_reserved = 0
+        self.message_size = 0
+        self._fragments = 0
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._validator: codecs.IncrementalDecoder | None = None
+        # The chunk being read, and what stays behind of those before it.
+        self._data: bytes | bytearray | memoryview = b""
+        self._view = memoryview(b"")
+        self._pos = 0
+        self._end = 0
+        self._tail = bytearray()
+        self._partial = bytearray()
+        self._missing = 0
+
+    @property
+    def max_size(self) -> int | None:
+        """Most bytes in a message; None for no limit."""
+        return None if self._max_size == NO_LIMIT else self._max_size
+
+    @max_size.setter
+    def max_size(self, value: int | None) -> None:
+        self._max_size = NO_LIMIT if value is None else value
+
+    @property
+    def max_frame_size(self) -> int | None:
+        """Most bytes in a frame; None for no limit of its own."""
+        return None if self._max_frame_size == NO_LIMIT else self._max_frame_size
+
+    @max_frame_size.setter
+    def max_frame_size(self, value: int | None) -> None:
+        self._max_frame_size = NO_LIMIT if value is None else value
+
+    def allow_reserved(self, bits: int) -> None:
+        """
+        Say which reserved bits extensions gave a meaning.
+
+        Args:
+            bits: 0x00 for none, 0x40 for RSV1, 0x70 for all. A message whose
+                first frame has one of them set is encoded: its bytes are not
+                checked as text, and :meth:`count` tells its size.
+
+        """
+        self._allowed = bits
+        self._faults = _FAULTS[bits]
+
+    # Feeding.
+
+    def feed(
+        self,
+        data: BytesLike,
+        view: memoryview | None = None,
+        size: int | None = None,
+    ) -> None:
+        """
+        Take a chunk of bytes.
+
+        Args:
+            data: the chunk. It is read in place: it must stay as it is until
+                :meth:`settle` was called, or until :meth:`read_frame` said
+                False and the next chunk is fed.
+            view: a memoryview of ``data``, for callers who keep one.
+            size: how many bytes at the start of ``data`` count; None for all.
+
+        """
+        if view is None:
+            view = memoryview(data).cast("B") if data else memoryview(b"")
+        if size is None:
+            size = len(view)
+        if self._pos < self._end:
+            # The owner fed again without settling.
+            self.settle()
+        if self._tail:
+            self._tail += view[:size]
+            data, size = self._tail, len(self._tail)
+            view = memoryview(data)
+            # The chunk lives in the view from now on.
+            self._tail = bytearray()
+        self._data = data if type(data) is not memoryview else view
+        self._view = view
+        self._pos = 0
+        self._end = size
+
+    def settle(self) -> None:
+        """Keep what is left of the chunk, and let go of the chunk."""
+        if self._pos < self._end:
+            self._tail = bytearray(self._view[self._pos : self._end])
+        self._data = b""
+        self._view = _NOTHING
+        self._pos = self._end = 0
+
+    def drop(self) -> None:
+        """Forget whatever was fed and not read."""
+        self._data = b""
+        self._view = _NOTHING
+        self._pos = self._end = self._missing = 0
+        self._tail = bytearray()
+        self._partial = bytearray()
+
+    @property
+    def unread(self) -> int:
+        """How many bytes were fed and belong to no frame that was read."""
+        return self._end - self._pos + len(self._tail) + len(self._partial)
+
+    def missing(self) -> int:
+        """Return how many bytes at least must be fed to complete the frame."""
+        if self._missing:
+            return self._missing
+        data = bytes(self._view[self._pos : self._end]) or bytes(self._tail)
+        if len(data) < 2:
+            return 2 - len(data)
+        size = 2 + 4 * self._masked
+        length = data[1] & 0x7F
+        if length > 125:
+            size += 2 if length == 126 else 8
+        elif data[0] & 0x08:
+            size += length
+        return size - len(data)
+
+    # Reading.
+
+    def read_frame(self) -> bool:
+        """
+        Read the next frame.
+
+        Returns:
+            Whether a frame is complete. Its payload must be taken before the
+            next one is read. False says that more bytes are needed.
+
+        Raises:
+            ProtocolError: if the frame breaks a rule of RFC 6455.
+            PayloadTooBig: if the frame or its message is too big.
+            TooManyFragments: if its message has too many frames.
+            UnicodeDecodeError: if the payload of an incomplete frame of a text
+                message can't be UTF-8.
+
+        This function is long because it is the one loop that every byte goes
+        through; its steps are numbered.
+        """
+        # 0. In the middle of a payload: gather what has come.
+        if self._missing:
+            return self._gather()
+        data = self._data
+        pos = self._pos
+        available = self._end - pos
+        if available < 2:
+            return False
+
+        # 1. The first byte: FIN, reserved bits, opcode.
+        first = data[pos]
+        second = data[pos + 1]
+        fault = self._faults[first]
+        if fault is not None:
+            raise ProtocolError(fault)
+        opcode = first & 0x0F
+
+        # 2. RFC 6455, 5.1: clients mask, servers don't.
+        if (second > 127) is not self._masked:
+            raise ProtocolError("incorrect masking")
+
+        # 3. The length. RFC 6455, 5.2, asks senders for the shortest form; a
+        # longer one does no harm, and small devices send it.
+        length = second & 0x7F
+        pos += 2
+        if length > 125:
+            if opcode > 7:
+                raise ProtocolError("control frame too long")
+            if length == 126:
+                if available < 4:
+                    return False
+                length = data[pos] << 8 | data[pos + 1]
+                pos += 2
+            else:
+                if available < 10:
+                    return False
+                length = int.from_bytes(self._view[pos : pos + 8], "big")
+                pos += 8
+
+        # 4. Order and size of data frames, before anything is gathered.
+        if opcode < 8:
+            if opcode:
+                if self.in_message:
+                    raise ProtocolError("expected a continuation frame")
+                size = 0
+            else:
+                if not self.in_message:
+                    raise ProtocolError("unexpected continuation frame")
+                size = self.message_size
+            if length > self._max_frame_size or size + length > self._max_size:
+                self._check_size(first, length, size)
+
+        # 5. The masking key.
+        if self._masked:
+            if self._end - pos < 4:
+                return False
+            self._mask = bytes(data[pos : pos + 4])
+            pos += 4
+
+        # 6. The payload: where it lies, if it is all there.
+        complete = self._end - pos >= length
+        if opcode < 8:
+            self._begin_data_frame(first, opcode, length)
+        elif not complete:
+            return False
+        self.opcode = opcode
+        self.fin = first > 127
+        self.reserved = first & 0x70
+        self.length = length
+        self._start = pos
+        if complete:
+            self._pos = pos + length
+            self._gathered = False
+            return True
+        self._pos = pos
+        self._missing = length
+        return self._gather()
+
+    def _begin_data_frame(self, first: int, opcode: int, length: int) -> None:
+        """Carry the state of the message over to a frame that is all right."""
+        if opcode:
+            self.message_opcode = opcode
+            self.message_reserved = first & 0x70
+            self.message_size = 0
+            self._fragments = 0
+        elif self._allowed == 0x40 and first & 0x40:
+            # RFC 7692, 6: RSV1 marks the first frame of a message only.
+            raise ProtocolError("reserved bits must be 0")
+        self._fragments += 1
+        if self._fragments > self._max_fragments:
+            raise TooManyFragments(self._max_fragments)
+        if not self.message_reserved:
+            self.message_size += length
+        self.in_message = first < 128
+
+    def _check_size(self, first: int, length: int, size: int) -> None:
+        """Say what is wrong with the size of a frame, if anything is."""
+        encoded = first & 0x70 if first & 0x0F else self.message_reserved
+        if length > self._max_frame_size:
+            raise PayloadTooBig(length, self._max_frame_size)
+        limit = self._max_size - size
+        if encoded:
+            # The content is counted once it is decoded; see count().
+            limit += _DEFLATE_SLACK + (self._max_size >> 8)
+        if length > limit:
+            if self._max_size == NO_LIMIT:
+                # RFC 6455, 5.2: the most significant bit must be 0.
+                raise ProtocolError("invalid frame length")
+            raise PayloadTooBig(length, self._max_size - size, size or None)
+
+    def _gather(self) -> bool:
+        """Add what has come to the payload of an incomplete data frame."""
+        size = min(self._missing, self._end - self._pos)
+        if not size:
+            return False
+        part: BytesLike = self._view[self._pos : self._pos + size]
+        if self._masked:
+            offset = len(self._partial) & 3
+            mask = self._mask[offset:] + self._mask[:offset]
+            part = apply_mask(part, mask)
+        if self.message_opcode == 1 and not self.message_reserved:
+            self._validate(part, last=size == self._missing)
+        self._partial += part
+        self._pos += size
+        self._missing -= size
+        self._gathered = not self._missing
+        return self._gathered
+
+    # Taking the payload.
+
+    def take_bytes(self) -> bytes:
+        """Return the payload of the frame that was read, unmasked."""
+        if self._gathered:
+            data = bytes(self._partial)
+            self._partial = bytearray()
+            self._gathered = False
+            return data
+        start = self._start
+        if self._masked:
+            return apply_mask(self._view[start : start + self.length], self._mask)
+        return bytes(self._view[start : start + self.length])
+
+    def take_text(self) -> str:
+        """
+        Return the payload of a frame of a text message, decoded.
+
+        A character that a fragment ends in the middle of comes with the next
+        fragment.
+
+        Raises:
+            UnicodeDecodeError: if the message can't be UTF-8 (RFC 6455, 8.1).
+
+        """
+        if not self.fin or self.opcode != 1:
+            return self.decode_text(self.take_bytes())
+        if self._gathered:
+            text = str(self._partial, "utf-8")
+            self._partial = bytearray()
+            self._gathered = False
+            return text
+        return str(self.take_bytes(), "utf-8")
+
+    def decode_text(self, data: bytes) -> str:
+        """
+        Decode a fragment of the current text message.
+
+        Args:
+            data: the payload of the frame that was read, decoded by the
+                extensions if there are any.
+
+        Raises:
+            UnicodeDecodeError: if the message can't be UTF-8 (RFC 6455, 8.1).
+
+        """
+        if self._decoder is None:
+            self._decoder = _make_decoder()
+        elif self.opcode:
+            self._decoder.reset()
+        return self._decoder.decode(data, self.fin)
+
+    def _validate(self, part: BytesLike, last: bool) -> None:
+        """Check a part of an incomplete text frame (RFC 6455, 8.1)."""
+        if self._validator is None:
+            self._validator = _make_decoder()
+        if not self._partial:
+            self._validator.reset()
+            if not self.opcode and self._decoder is not None:
+                self._validator.setstate(self._decoder.getstate())
+        self._validator.decode(bytes(part), last and self.fin)
+
+    def count(self, size: int) -> None:
+        """Add to the current message what an extension decoded."""
+        self.message_size += size
+
+    def budget(self) -> int | None:
+        """Return how many bytes the current message may still have."""
+        if self._max_size == NO_LIMIT:
+            return None
+        return self._max_size - self.message_size
+
+
+_NOTHING = memoryview(b"")
+_make_decoder = codecs.getincrementaldecoder("utf-8")
+
+
+def read_lone_frame(
+    read_exact: Callable[[int], Generator[None, None, bytes | bytearray]],
+    *,
+    masked: bool,
+    max_size: int | None,
+    reserved: bool,
+) -> Generator[None, None, Frame]:
+    """
+    Read one frame, whatever message it belongs to, without its neighbours.
+
+    Args:
+        read_exact: generator function that returns a number of bytes.
+        masked: whether the frame must be masked.
+        max_size: most bytes of payload; None for no limit.
+        reserved: whether reserved bits may be set.
+
+    Raises:
+        EOFError: if the stream ends inside the frame.
+        PayloadTooBig: if the frame is larger than ``max_size``.
+        ProtocolError: if the frame breaks a rule of RFC 6455.
+
+    """
+    reader = FrameReader(masked=masked, max_size=max_size)
+    reader.allow_reserved(0x70 if reserved else 0)
+    head = yield from read_exact(2)
+    # A continuation alone is as good as any other frame here.
+    reader.in_message = not head[0] & 0x0F
+    reader.feed(bytes(head))
+    while not reader.read_frame():
+        reader.feed(bytes((yield from read_exact(reader.missing()))))
+    bits = reader.reserved
+    return Frame(
+        Opcode(reader.opcode),
+        reader.take_bytes(),
+        reader.fin,
+        *(bool(bits & bit) for bit in (0x40, 0x20, 0x10)),
+    )

@@ -1,0 +1,138 @@
+"""Floor 3, habits: the messages that wait to be received.
+
+:class:`Inbox` owns them, and knows when so many wait that reading should pause.
+Messages are never in a future or on a stack while they wait, so that cancelling
+whoever waits for one can't lose it.
+
+Two limits apply. A number of messages, which users choose, and a number of
+bytes, which bounds memory whatever their number is. Reading doesn't pause as
+soon as the first limit is passed, but when besides a reserve of bytes is used
+up: a connection whose application is slow goes on reading until then, so that
+pings and close frames behind a few waiting messages are still answered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+__all__ = ["Fragments", "Inbox", "Message"]
+
+#: What waiting costs beside a message's own bytes: an object and a place.
+OVERHEAD = 64
+
+
+class Fragments:
+    """
+    A message that came in several frames.
+
+    Attributes:
+        parts: the content of each frame: all str or all bytes.
+
+    """
+
+    __slots__ = ("parts", "size")
+
+    def __init__(self) -> None:
+        self.parts: list[str] | list[bytes] = []
+        self.size = 0
+
+    def add(self, part: str | bytes) -> None:
+        """Add the content of the next frame."""
+        self.parts.append(part)  # type: ignore[arg-type]
+        self.size += len(part)
+
+    def __len__(self) -> int:
+        """Return the size of the message."""
+        return self.size
+
+    def join(self) -> str | bytes:
+        """Return the message as one object."""
+        parts = self.parts
+        if isinstance(parts[0], str):
+            return "".join(parts)
+        return b"".join(parts)
+
+
+#: A message as it waits.
+Message = str | bytes | Fragments
+
+
+class Inbox:
+    """
+    The messages that wait to be received.
+
+    Args:
+        max_queue: how many messages may wait; None for no limit. Of a pair,
+            reading pauses above the first and resumes at the second.
+        max_bytes: how many bytes may wait, whatever the number of messages.
+        reserve: how many bytes are still read when ``max_queue`` messages wait.
+
+    Attributes:
+        messages: the messages, first received first.
+        partial: the message whose last frame hasn't come yet; None if there is
+            none.
+
+    """
+
+    __slots__ = ("high", "low", "max_bytes", "messages", "partial", "reserve")
+
+    def __init__(
+        self,
+        max_queue: int | tuple[int | None, int | None] | None = 32,
+        *,
+        max_bytes: int = 2**20,
+        reserve: int = 2**16,
+    ) -> None:
+        high, low = max_queue if isinstance(max_queue, tuple) else (max_queue, None)
+        self.high = high
+        self.low = (high or 0) // 4 if low is None else low
+        self.max_bytes = max_bytes
+        self.reserve = reserve
+        self.messages: deque[Message] = deque()
+        self.partial: Fragments | None = None
+
+    def put(self, message: Message) -> None:
+        """Add a message."""
+        self.messages.append(message)
+
+    def put_part(self, part: str | bytes, last: bool) -> None:
+        """Add the content of one of several frames of a message."""
+        if self.partial is None:
+            self.partial = Fragments()
+        self.partial.add(part)
+        if last:
+            self.messages.append(self.partial)
+            self.partial = None
+
+    def take(self) -> str | bytes:
+        """Take the first message; there must be one."""
+        message = self.messages.popleft()
+        return message.join() if type(message) is Fragments else message  # type: ignore[return-value]
+
+    def size(self) -> int:
+        """Return how many bytes wait, with what keeping them costs."""
+        messages = self.messages
+        return sum(map(len, messages)) + OVERHEAD * len(messages)
+
+    def is_full(self) -> bool:
+        """Tell whether reading should pause."""
+        waiting = len(self.messages)
+        if not waiting:
+            return False
+        size = self.size()
+        if self.high is not None and waiting > self.high and size > self.reserve:
+            return True
+        return size > self.max_bytes
+
+    def is_drained(self) -> bool:
+        """Tell whether reading that paused should go on."""
+        waiting = len(self.messages)
+        if not waiting:
+            return True
+        if self.high is not None and waiting > self.low:
+            return False
+        return self.size() <= self.max_bytes // 2
+
+    def clear(self) -> None:
+        """Drop the message whose end never came."""
+        self.partial = None

@@ -1,0 +1,153 @@
+"""Floor 3, habits: joins the protocol with a connection's habits.
+
+An engine feeds a :class:`Session` what it reads and then pumps: it writes what
+:attr:`Session.protocol` has to write, wakes who waits for a message of
+:attr:`Session.inbox` or for one of the :attr:`Session.pongs`, and arms its timer
+for :meth:`Clock.deadline`.
+
+Frames are read in one flat loop here, and nobody is called or woken from inside
+it, so that whoever is woken afterwards may do with the connection what he wants.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..codes import State
+from ..frames import Frame, Opcode
+from ..protocol import Protocol
+from ..typing import BytesLike
+from .clock import Clock
+from .inbox import Inbox
+from .outbox import Outbox
+from .pings import PingLedger
+
+__all__ = ["Session"]
+
+OPEN = State.OPEN
+
+
+class Session:
+    """
+    A connection without I/O.
+
+    Args:
+        protocol: the rules.
+        inbox: where messages wait.
+        clock: the deadlines.
+
+    Attributes:
+        protocol: the rules.
+        inbox: where messages wait.
+        outbox: what cuts messages into frames.
+        clock: the deadlines.
+        pings: the pings in flight, with who waits for their pongs.
+        pongs: payloads of pongs that were received and not looked at yet.
+        held: whether frames were left unread since too much was inflated; see
+            :meth:`receive_held`.
+
+    """
+
+    __slots__ = (
+        "clock",
+        "held",
+        "inbox",
+        "outbox",
+        "pings",
+        "pongs",
+        "protocol",
+    )
+
+    def __init__(self, protocol: Protocol, inbox: Inbox, clock: Clock) -> None:
+        self.protocol = protocol
+        self.inbox = inbox
+        self.outbox = Outbox(protocol)
+        self.clock = clock
+        self.pings: PingLedger[Any] = PingLedger()
+        self.pongs: list[bytes] = []
+        self.held = False
+
+    def receive(
+        self,
+        data: BytesLike,
+        view: memoryview | None = None,
+        size: int | None = None,
+    ) -> None:
+        """
+        Take bytes of an open connection from the network.
+
+        Args:
+            data: the bytes; they may change after this.
+            view: a memoryview of ``data``, for callers who keep one.
+            size: how many bytes at the start of ``data`` count; None for all.
+
+        This function is long because it is the one loop that every frame goes
+        through.
+        """
+        self.clock.heard = True
+        protocol = self.protocol
+        if protocol.discarding:
+            return
+        reader = protocol.reader
+        inbox = self.inbox
+        inflated = 0
+        reader.feed(data, view, size)
+        try:
+            while reader.read_frame():
+                opcode = reader.opcode
+                if opcode > 7:
+                    self._receive_control(opcode, reader.take_bytes())
+                    if protocol.discarding:
+                        return
+                    continue
+                if reader.message_reserved:
+                    content = protocol.take_data()
+                    inflated += len(content)
+                elif reader.message_opcode == 1:
+                    content = reader.take_text()
+                else:
+                    content = reader.take_bytes()
+                if protocol.debug:
+                    self._log(opcode, content, reader.fin)
+                if protocol._state is not OPEN and inbox.is_full():
+                    # We are closing: there's nobody to wait for room.
+                    inbox.clear()
+                elif opcode and reader.fin:
+                    inbox.messages.append(content)
+                else:
+                    inbox.put_part(content, reader.fin)
+                if inflated > inbox.max_bytes:
+                    # What was received is little, what it inflates to is not.
+                    self.held = True
+                    break
+        except Exception as exc:
+            inbox.clear()
+            protocol.fail_reading(exc)
+            return
+        reader.settle()
+
+    def receive_held(self) -> None:
+        """Read the frames that were left unread; call it when there is room."""
+        if self.held:
+            self.held = False
+            self.receive(b"")
+
+    def receive_eof(self) -> None:
+        """Take the end of the stream from the network, or its loss."""
+        self.inbox.clear()
+        self.held = False
+        self.protocol.receive_eof()
+
+    def _receive_control(self, opcode: int, data: bytes) -> None:
+        if self.protocol.debug:
+            self._log(opcode, data, True)
+        if opcode == 10:
+            self.pongs.append(data)
+        else:
+            self.protocol.receive_control(opcode, data)
+
+    def _log(self, opcode: int, content: str | bytes, fin: bool) -> None:
+        """Log a received frame; what extensions did to it is undone."""
+        data = content.encode() if isinstance(content, str) else content
+        frame = Frame(Opcode(opcode), data, fin)
+        self.protocol.logger.debug("< %s", frame)
