@@ -45,6 +45,10 @@ def read_sections(
     # Napoleon as an extension takes "Text: more text" in the docstring of a property
     # for a type and a description, and reads no sections there.
     what = what if what in ("module", "class", "exception") else "method"
+    if what == "module":
+        # On which floor a module is matters to those who read its source.
+        first = lines[0].partition(": ")[2] or lines[0]
+        lines[0] = first[:1].upper() + first[1:]
     docstring = GoogleDocstring(lines, DOCSTRINGS, app, what, name, obj, options)
     lines[:] = docstring.lines()
 
