@@ -145,9 +145,31 @@ def test_errors_survive_pickling_and_copying(exc: Exception) -> None:
         assert other.__dict__ == exc.__dict__
 
 
-def test_keyword_arguments_survive_pickling_too() -> None:
-    exc = ConnectionClosedOK(rcvd=Close(1000, "x"), sent=None, rcvd_then_sent=None)
-    assert str(pickle.loads(pickle.dumps(exc))) == str(exc)
+@pytest.mark.parametrize(
+    "exc",
+    [
+        ConnectionClosedOK(rcvd=Close(1000, "x"), sent=None, rcvd_then_sent=None),
+        InvalidURI(uri="|", msg="reason"),
+        InvalidProxy(proxy="|", msg="reason"),
+        E.InvalidProxyStatus(response=RESPONSE),
+        InvalidStatus(response=RESPONSE),
+        E.InvalidMethod(method="POST"),
+        E.InvalidProtocol(protocol="HTTP/1.0"),
+        E.InvalidHeader(name="Name", value="value"),
+        InvalidHeaderFormat(name="Name", error="exp. token", header="a=|", pos=3),
+        InvalidOrigin(origin=None),
+        E.DuplicateParameter(name="a"),
+        E.InvalidParameterName(name="a"),
+        E.InvalidParameterValue(name="a", value="|"),
+        TooManyFragments(max_fragments=10),
+        PayloadTooBig(size_or_message=5, max_size=4, current_size=3),
+    ],
+)
+def test_keyword_arguments_survive_too(exc: Exception) -> None:
+    other = pickle.loads(pickle.dumps(exc))
+    assert str(other) == str(exc)
+    assert other.args == exc.args
+    assert len(exc.args) > 0
 
 
 def test_the_table_above_has_every_class() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import pickle
-import re
+import platform
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -27,6 +27,7 @@ from websockets.exceptions import (
 )
 from websockets.http11 import HandshakeReader, Request, Response
 from websockets.streams import StreamReader
+from websockets.version import version
 
 Step = Callable[[HandshakeReader], Any]
 
@@ -135,6 +136,14 @@ class TestReadRequest:
         assert reader.read_request() == reader.read_request()
         assert reader.take_rest() == b"tail"
         assert reader.take_rest() == b""
+
+    def test_what_is_taken_is_forgotten(self) -> None:
+        reader = HandshakeReader()
+        reader.feed(REQUEST[:40])
+        assert reader.read_request() is None
+        assert reader.take_rest() == REQUEST[:40]
+        reader.feed(REQUEST)
+        assert reader.read_request() == Request("/chat", REQUEST_HEADERS)
 
     def test_fed_with_anything_like_bytes(self) -> None:
         reader = HandshakeReader()
@@ -510,8 +519,9 @@ class TestProxyResponse:
         assert read(data, read_proxy_response).body == b""
 
     def test_refusal_has_a_body(self) -> None:
-        data = b"HTTP/1.0 407 Auth\r\nContent-Length: 2\r\n\r\nno"
-        assert read(data, read_proxy_response).body == b"no"
+        for status in b"300", b"407":
+            data = b"HTTP/1.0 " + status + b" No\r\nContent-Length: 2\r\n\r\nno"
+            assert read(data, read_proxy_response).body == b"no"
 
 
 class TestTime:
@@ -776,9 +786,9 @@ class TestEnvironment:
         assert module.MAX_BODY_SIZE == 1048576
         assert module.MAX_HANDSHAKE_SIZE == 65536
         assert module.MAX_FRAGMENTS == 4096
-        product = r"Python/3\.[0-9]+ websockets/[0-9.]+"
-        assert re.fullmatch(product, module.SERVER)
-        assert module.USER_AGENT == module.SERVER
+        python = platform.python_version_tuple()[:2]
+        product = f"Python/{'.'.join(python)} websockets/{version}"
+        assert module.USER_AGENT == module.SERVER == product
 
     def test_variables(self, reload: Callable[..., Any]) -> None:
         module = reload(MAX_BODY_SIZE="5", SERVER="s", USER_AGENT="u")

@@ -90,6 +90,7 @@ INVALID = [
     ("ws://[127.0.0.1]/", "hostname isn't valid"),
     ("ws://a[::1]/", "hostname isn't valid"),
     ("ws://[::1]a/", "hostname isn't valid"),
+    ("ws://a]/", "hostname isn't valid"),
     ("ws://a\\b/", "hostname isn't valid"),
     ("ws://a<b/", "hostname isn't valid"),
     ("ws://ü..b/", "hostname isn't valid"),
@@ -130,6 +131,15 @@ def test_errors_do_not_show_passwords(uri: str) -> None:
 def test_not_text(uri: object) -> None:
     with pytest.raises(TypeError, match="uri must be a str; got"):
         parse_uri(uri)  # type: ignore[arg-type]
+
+
+def test_ascii_stays_as_it_is() -> None:
+    path = "/" + "".join(chr(i) for i in range(0x21, 0x7F) if chr(i) not in "#?")
+    assert parse_uri(f"ws://h{path}").path == path
+
+
+def test_longest_hostname() -> None:
+    assert parse_uri("ws://" + "a" * 254).host == "a" * 254
 
 
 def test_credentials_need_both_parts() -> None:
