@@ -35,7 +35,14 @@ from .exceptions import (
     WebSocketException,
 )
 from .extensions.permessage_deflate import PerMessageDeflate
-from .frames import MAX_CONTROL_PAYLOAD, Close, Frame, build_header
+from .frames import (
+    MAX_CONTROL_PAYLOAD,
+    SHORT_HEADERS,
+    Close,
+    Frame,
+    build_header,
+    check_payload_size,
+)
 from .http11 import Request, Response
 from .imports import lazy_import
 from .reader import MAX_FRAGMENTS, FrameReader
@@ -154,6 +161,7 @@ class Protocol:
         self.writes: list[BytesLike] = []
         self.eof_sent = False
         self._mask_frames = side is CLIENT
+        self._writes_plainly = side is SERVER and not self.debug
         self._fragmenting = False
         self._compressing = False
         self.unsent = 0
@@ -306,12 +314,17 @@ class Protocol:
         else:
             self._read_events(data)
 
-    def receive_eof(self) -> None:
+    def receive_eof(self, keep_unread: bool = False) -> None:
         """
         Take the end of the stream from the network.
 
         It's fine to call this more than once. Afterwards call the same
         methods as after :meth:`receive_data`.
+
+        Args:
+            keep_unread: whether frames that were fed to :attr:`reader` and not
+                read yet stay there.
+
         """
         if self._state is CLOSED:
             return
@@ -319,7 +332,7 @@ class Protocol:
             self.logger.debug("< EOF")
         if self._state is CONNECTING:
             self.receive_handshake_eof()
-        else:
+        elif not keep_unread:
             self._lose()
         self.send_eof()
         self.state = CLOSED
@@ -380,6 +393,8 @@ class Protocol:
         try:
             for extension in reversed(self.extensions):
                 frame = extension.decode(frame, max_size=budget)
+            # Not every extension changes every frame.
+            check_payload_size(len(frame.data), budget)
         except PayloadTooBig as exc:
             exc.set_current_size(reader.message_size or None)
             raise
@@ -574,7 +589,7 @@ class Protocol:
 
         """
         self._begin_message(fin)
-        self.write_data(1, data, fin)
+        self.write_data(1, _flatten(data), fin)
 
     def send_binary(self, data: BytesLike, fin: bool = True) -> None:
         """
@@ -591,7 +606,7 @@ class Protocol:
 
         """
         self._begin_message(fin)
-        self.write_data(2, data, fin)
+        self.write_data(2, _flatten(data), fin)
 
     def send_continuation(self, data: BytesLike, fin: bool) -> None:
         """
@@ -610,7 +625,7 @@ class Protocol:
         if not self._fragmenting:
             raise ProtocolError("unexpected continuation frame")
         self._fragmenting = not fin
-        self.write_data(0, data, fin)
+        self.write_data(0, _flatten(data), fin)
 
     def send_ping(self, data: BytesLike) -> None:
         """
@@ -663,6 +678,7 @@ class Protocol:
             close = Close(CloseCode.NO_STATUS_RCVD, "")
         else:
             close = Close(code, reason)
+            close.check()
         self._write_close(close)
         self.state = CLOSING
 
@@ -683,9 +699,11 @@ class Protocol:
         """
         if self._state is OPEN:
             if code != CloseCode.ABNORMAL_CLOSURE:
+                close = Close(code, _cut_reason(reason))
+                close.check()
+                self._write_close(close)
                 if self.close_rcvd is not None:
                     self.close_rcvd_then_sent = True
-                self._write_close(Close(code, _cut_reason(reason)))
             self.state = CLOSING
         self.discard()
         if self.side is SERVER:
@@ -707,6 +725,7 @@ class Protocol:
         self._deflate = None
         if len(extensions) == 1 and type(extensions[0]) is PerMessageDeflate:
             self._deflate = extensions[0]
+        self._writes_plainly = self.side is SERVER and not self.debug and not extensions
         if extensions:
             self.reader.allow_reserved(0x40 if self._deflate else 0x70)
 
@@ -729,6 +748,20 @@ class Protocol:
 
         """
         first = opcode | 0x80 if fin else opcode
+        if self._writes_plainly:
+            # What most servers do most of the time, without a detour.
+            size = len(data)
+            if size < _LARGE:
+                self.unsent += size + 14
+                header = (
+                    SHORT_HEADERS[first][size]
+                    if size < 126
+                    else build_header(first, size, None)
+                )
+                self.writes.append(header + data)
+            else:
+                self.write_frame(first, data)
+            return
         if self.debug:
             self.logger.debug("> %s", Frame(_OPCODES[opcode], data, fin))
         if self._deflate is not None:
@@ -756,7 +789,7 @@ class Protocol:
             self.writes.append(build_header(first, size, None) + data)
         else:
             self.writes.append(build_header(first, size, None))
-            # Transports keep what they can't write at once.
+            # Transports keep what they can't write at once: nothing mutable.
             self.writes.append(data if type(data) is bytes else bytes(data))
 
     def write_serialized(self, data: bytes) -> None:
@@ -812,6 +845,7 @@ class Protocol:
             raise InvalidState(f"connection is {self._state.name.lower()}")
 
     def _write_control(self, opcode: int, data: BytesLike) -> None:
+        data = _flatten(data)
         if len(data) > MAX_CONTROL_PAYLOAD:
             raise ProtocolError("control frame too long")
         if self.debug:
@@ -823,6 +857,11 @@ class Protocol:
         data = b"" if close.code == CloseCode.NO_STATUS_RCVD else close.serialize()
         self._write_control(8, data)
         self.close_sent = close
+
+
+def _flatten(data: BytesLike) -> BytesLike:
+    """Return data whose length is its number of bytes."""
+    return bytes(data) if type(data) is memoryview else data
 
 
 def _cut_reason(reason: str) -> str:

@@ -86,6 +86,8 @@ class FrameReader:
             limit.
         max_frame_size: most bytes in a frame; None for no limit of its own.
         max_fragments: most frames in a message; None for no limit.
+        checks_text: whether text is checked as it comes; False to leave that
+            to whoever takes it.
 
     Attributes:
         opcode: of the frame that was read, an int.
@@ -93,9 +95,12 @@ class FrameReader:
         reserved: its reserved bits, as they stand in the first byte.
         length: how many bytes its payload has.
         message_opcode: of the message that the last data frame belongs to.
-        message_reserved: the reserved bits of that message's first frame.
+        message_reserved: 0 unless extensions must decode that message; else
+            the reserved bits of its first frame, and 0x80 if extensions decode
+            every message.
         in_message: whether another frame of that message must follow.
-        message_size: how many bytes of that message were read.
+        message_size: how many bytes of that message were read, as far as
+            another frame's limit depends on it.
 
     """
 
@@ -113,10 +118,12 @@ class FrameReader:
         "_max_frame_size",
         "_max_size",
         "_missing",
+        "_opaque",
         "_partial",
         "_pos",
         "_start",
         "_tail",
+        "_text",
         "_validator",
         "_view",
         "fin",
@@ -136,11 +143,13 @@ class FrameReader:
         max_size: int | None = None,
         max_frame_size: int | None = None,
         max_fragments: int | None = None,
+        checks_text: bool = True,
     ) -> None:
         self._masked = masked
         self.max_size = max_size
         self.max_frame_size = max_frame_size
         self._max_fragments = NO_LIMIT if max_fragments is None else max_fragments
+        self._text = 1 if checks_text else -1
         self.allow_reserved(0)
         # The frame that was read last.
         self.opcode = 0
@@ -190,12 +199,15 @@ class FrameReader:
         Say which reserved bits extensions gave a meaning.
 
         Args:
-            bits: 0x00 for none, 0x40 for RSV1, 0x70 for all. A message whose
-                first frame has one of them set is encoded: its bytes are not
+            bits: 0x00 for none, 0x40 for RSV1, 0x70 for all. With 0x40 a
+                message whose first frame has the bit is encoded; with 0x70
+                every message is, since an extension may change payloads
+                without marking them. The bytes of an encoded message are not
                 checked as text, and :meth:`count` tells its size.
 
         """
         self._allowed = bits
+        self._opaque = 0x80 if bits == 0x70 else 0
         self._faults = _FAULTS[bits]
 
     # Feeding.
@@ -353,7 +365,13 @@ class FrameReader:
         # 6. The payload: where it lies, if it is all there.
         complete = self._end - pos >= length
         if opcode < 8:
-            self._begin_data_frame(first, opcode, length)
+            if opcode and first > 127:
+                # A message of one frame, as most are.
+                self.message_opcode = opcode
+                self.message_reserved = first & 0x70 | self._opaque
+                self.message_size = 0
+            else:
+                self._begin_fragment(first, opcode, length)
         elif not complete:
             return False
         self.opcode = opcode
@@ -369,11 +387,11 @@ class FrameReader:
         self._missing = length
         return self._gather()
 
-    def _begin_data_frame(self, first: int, opcode: int, length: int) -> None:
-        """Carry the state of the message over to a frame that is all right."""
+    def _begin_fragment(self, first: int, opcode: int, length: int) -> None:
+        """Carry the state of a message in fragments over to its next frame."""
         if opcode:
             self.message_opcode = opcode
-            self.message_reserved = first & 0x70
+            self.message_reserved = first & 0x70 | self._opaque
             self.message_size = 0
             self._fragments = 0
         elif self._allowed == 0x40 and first & 0x40:
@@ -388,11 +406,12 @@ class FrameReader:
 
     def _check_size(self, first: int, length: int, size: int) -> None:
         """Say what is wrong with the size of a frame, if anything is."""
-        encoded = first & 0x70 if first & 0x0F else self.message_reserved
+        starts = first & 0x0F
+        encoded = first & 0x70 | self._opaque if starts else self.message_reserved
         if length > self._max_frame_size:
             raise PayloadTooBig(length, self._max_frame_size)
         limit = self._max_size - size
-        if encoded:
+        if encoded and self._max_size != NO_LIMIT:
             # The content is counted once it is decoded; see count().
             limit += _DEFLATE_SLACK + (self._max_size >> 8)
         if length > limit:
@@ -411,7 +430,7 @@ class FrameReader:
             offset = len(self._partial) & 3
             mask = self._mask[offset:] + self._mask[:offset]
             part = apply_mask(part, mask)
-        if self.message_opcode == 1 and not self.message_reserved:
+        if self.message_opcode == self._text and not self.message_reserved:
             self._validate(part, last=size == self._missing)
         self._partial += part
         self._pos += size
@@ -451,7 +470,11 @@ class FrameReader:
             self._partial = bytearray()
             self._gathered = False
             return text
-        return str(self.take_bytes(), "utf-8")
+        start = self._start
+        payload = self._view[start : start + self.length]
+        return str(
+            apply_mask(payload, self._mask) if self._masked else payload, "utf-8"
+        )
 
     def decode_text(self, data: bytes) -> str:
         """
@@ -518,7 +541,8 @@ def read_lone_frame(
         ProtocolError: if the frame breaks a rule of RFC 6455.
 
     """
-    reader = FrameReader(masked=masked, max_size=max_size)
+    # max_frame_size: what lies on the wire is what counts here.
+    reader = FrameReader(masked=masked, max_frame_size=max_size, checks_text=False)
     reader.allow_reserved(0x70 if reserved else 0)
     head = yield from read_exact(2)
     # A continuation alone is as good as any other frame here.

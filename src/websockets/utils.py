@@ -93,15 +93,11 @@ def apply_mask(data: BytesLike, mask: BytesLike) -> bytes:
     """
     if len(mask) != 4:
         raise ValueError(f"mask must contain 4 bytes; got {len(mask)}")
-    if len(data) < _LARGE:
-        return _mask_small(data, bytes(mask))
-    return _mask_large(data, bytes(mask))
-
-
-def _mask_small(data: BytesLike, mask: bytes) -> bytes:
-    """Take payload and repeated mask for two long integers."""
     size = len(data)
-    long_mask = (mask * ((size >> 2) + 1))[:size]
+    if size >= _LARGE:
+        return _mask_large(data, bytes(mask))
+    # Payload and repeated mask are taken for two long integers.
+    long_mask = (bytes(mask) * ((size >> 2) + 1))[:size]
     masked = int.from_bytes(data, "little") ^ int.from_bytes(long_mask, "little")
     return masked.to_bytes(size, "little")
 
@@ -110,7 +106,7 @@ def _mask_large(data: BytesLike, mask: bytes) -> bytes:
     """Translate every fourth byte with a table made for its mask byte."""
     masked = bytearray(data)
     for start, byte in enumerate(mask):
-        table = _mask_small(_ALL_BYTES, bytes([byte]) * 4)
+        table = apply_mask(_ALL_BYTES, bytes([byte]) * 4)
         masked[start::4] = masked[start::4].translate(table)
     return bytes(masked)
 

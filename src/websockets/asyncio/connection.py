@@ -85,6 +85,12 @@ class Connection(Engine):
                 with code 1000 (OK) or 1001 (going away), or without a code.
 
         """
+        messages = self._inbox.messages
+        if messages and self._budget > 0 and not self._reading_paused:
+            # What recv() would do.
+            self._budget -= 1
+            message = messages.popleft()
+            return message.join() if type(message) is Fragments else message  # type: ignore[return-value]
         try:
             return await self.recv()
         except ConnectionClosedOK:
@@ -148,7 +154,7 @@ class Connection(Engine):
             return
         if self._corked or self._dirty:
             if protocol.unsent > COLLECT:
-                self.flush_collected()
+                self._flush()
         else:
             self._written()
         if self._writing_paused:

@@ -263,9 +263,7 @@ class Engine:
         protocol.receive_handshake(data)
         if known:
             # The peer goes on before it has our answer; that needn't be read.
-            if not self._reading_paused:
-                self._reading_paused = True
-                self.transport.pause_reading()
+            self._pause_reading()
             return
         for event in protocol.events_received():
             if isinstance(event, Request):
@@ -274,6 +272,9 @@ class Engine:
                 self.response = cast(Response, event)
         if self._has_handshake() or protocol.handshake_exc:
             self.handshake_ready()
+        if protocol.writes:
+            # What isn't a request is answered at once.
+            self._flush()
 
     def handshake_ready(self) -> None:
         """Wake who waits for the peer's part of the opening handshake."""
@@ -402,7 +403,7 @@ class Engine:
         if session.pongs:
             self._acknowledge_pongs()
         if protocol.writes:
-            self.flush_collected()
+            self._flush()
         if protocol._state is not OPEN:
             self._continue_closing()
         elif self._inbox.messages and not self._reading_paused:
@@ -438,7 +439,7 @@ class Engine:
         """See that what the protocol has to write is written in time."""
         if self._corked or self._dirty:
             if self.protocol.unsent > COLLECT:
-                self.flush_collected()
+                self._flush()
             return
         self._dirty = True
         assert self._shared is not None
@@ -476,16 +477,24 @@ class Engine:
         self._writing_finished = True
         protocol, transport = self.protocol, self.transport
         finished = protocol.close_rcvd is not None and protocol.close_sent is not None
-        if not finished and protocol._state is CLOSING and transport.can_write_eof():
-            # The peer must get our close frame: closing while it sends could
-            # reset the connection before it reads.
+        if not finished and protocol._state is not CLOSED and transport.can_write_eof():
+            # The peer must get our close frame, or our refusal: closing while it
+            # sends could reset the connection before it reads.
             if self.protocol.debug:
                 self.logger.debug("x half-closing TCP connection")
             transport.write_eof()
+            self._linger()
             return
         if self.protocol.debug:
             self.logger.debug("x closing TCP connection")
         transport.close()
+
+    def _linger(self) -> None:
+        """Wait for the end of the peer's stream; what it says doesn't matter."""
+        if self._reading_paused:
+            self._resume_reading()
+        self._session.clock.closing(self._get_loop().time())
+        self._arm()
 
     def _progress(self) -> int:
         """Return how many bytes have left."""
@@ -494,17 +503,22 @@ class Engine:
     # Pausing and resuming reading.
 
     def _maybe_pause_reading(self) -> None:
-        if self._inbox.is_full():
+        if self._session.held or self._inbox.is_full():
+            self._pause_reading()
+
+    def _maybe_resume_reading(self) -> None:
+        if self._inbox.is_drained() and not self._session.held:
+            self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and not self.transport.is_closing():
             self._reading_paused = True
             self.transport.pause_reading()
 
-    def _maybe_resume_reading(self) -> None:
-        if self._inbox.is_drained():
-            self._resume_reading()
-
     def _resume_reading(self) -> None:
         self._reading_paused = False
-        self.transport.resume_reading()
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _read_held(self) -> None:
         """Read the frames that were left unread; a task is running."""
@@ -635,10 +649,7 @@ class Engine:
         if self._closing or self.protocol._state is CONNECTING:
             return
         self._closing = True
-        if self._reading_paused and self.transport is not None:
-            self._resume_reading()
-        self._session.clock.closing(self._get_loop().time())
-        self._arm()
+        self._linger()
 
     def _end(self, exc: Exception | None) -> None:
         """Wake all who wait: the connection is lost."""

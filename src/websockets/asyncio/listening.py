@@ -167,9 +167,13 @@ class Listener(Generic[ConnectionT]):
             if connection.protocol.state is not State.CONNECTING:
                 others.append(connection)
                 continue
-            if connection.handler_task is not None:
+            if connection.protocol.eof_sent:
+                # It was refused, and only waits for the peer to leave.
+                connection.transport.close()
+            elif connection.handler_task is not None:
                 # It may be in a hook of the application; it answers 503 then.
-                connection.handler_task.cancel()
+                # Later, since a task that is cancelled before it begins never does.
+                self.get_loop().call_soon(connection.handler_task.cancel)
             else:
                 refuse(connection)
         return others

@@ -15,7 +15,7 @@ from ..exceptions import ConnectionClosed, ConnectionClosedOK
 from ..extensions.base import Extension
 from ..frames import Close
 from ..protocol import Protocol
-from ..session.settings import Settings, check_max_size
+from ..session.settings import check_max_size, make_settings
 from ..typing import Data, LoggerLike
 
 __all__ = ["WebSocketCommonProtocol", "broadcast"]
@@ -95,7 +95,7 @@ class WebSocketCommonProtocol(Connection, asyncio.BufferedProtocol):
             self.loop = loop
         super().__init__(
             protocol,
-            Settings(
+            make_settings(
                 open_timeout=open_timeout,
                 ping_interval=ping_interval,
                 ping_timeout=ping_timeout,

@@ -189,9 +189,13 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             if await self._opens():
                 await self._run_handler()
         except asyncio.CancelledError:
-            if not self._handshake_timed_out and self.ws_server.is_serving():
+            refused = self.protocol.state is State.CONNECTING and (
+                self._handshake_timed_out or not self.ws_server.is_serving()
+            )
+            if not refused:
                 self.fail(CloseCode.INTERNAL_ERROR)
                 raise
+            await self.wait_closed()
         finally:
             self.ws_server.unregister(self)
 

@@ -13,6 +13,9 @@ __all__ = ["PingLedger"]
 
 Waiter = TypeVar("Waiter")
 
+#: From here on, keepalive pings push out their predecessors.
+_MOST_PINGS = 64
+
 
 class PingLedger(Generic[Waiter]):
     """
@@ -54,7 +57,16 @@ class PingLedger(Generic[Waiter]):
             now: seconds.
 
         """
+        if len(self._pings) >= _MOST_PINGS:
+            self._forget_keepalive_ping()
         self._pings[data] = (waiter, now)
+
+    def _forget_keepalive_ping(self) -> None:
+        """Make room: some peers live and never answer a ping."""
+        for data, (waiter, _) in self._pings.items():
+            if waiter is None:
+                del self._pings[data]
+                return
 
     def acknowledge(self, data: bytes, now: float) -> list[tuple[Waiter, float]]:
         """

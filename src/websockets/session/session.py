@@ -92,6 +92,9 @@ class Session:
         inbox = self.inbox
         inflated = 0
         reader.feed(data, view, size)
+        if self.held:
+            reader.settle()
+            return
         try:
             while reader.read_frame():
                 opcode = reader.opcode
@@ -133,10 +136,14 @@ class Session:
             self.receive(b"")
 
     def receive_eof(self) -> None:
-        """Take the end of the stream from the network, or its loss."""
-        self.inbox.clear()
-        self.held = False
-        self.protocol.receive_eof()
+        """
+        Take the end of the stream from the network, or its loss.
+
+        Frames that were left unread can still be read.
+        """
+        if not self.held:
+            self.inbox.clear()
+        self.protocol.receive_eof(keep_unread=self.held)
 
     def _receive_control(self, opcode: int, data: bytes) -> None:
         if self.protocol.debug:

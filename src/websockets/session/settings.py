@@ -8,6 +8,8 @@ argument's name, and not in a connection later.
 from __future__ import annotations
 
 import dataclasses
+import functools
+from typing import Any
 
 __all__ = ["Settings"]
 
@@ -53,6 +55,12 @@ class Settings:
         _check_pair("max_queue", self.max_queue)
         _check_pair("write_limit", self.write_limit)
         _check_count("read_limit", self.read_limit)
+
+
+@functools.lru_cache(maxsize=64, typed=True)
+def make_settings(**values: Any) -> Settings:
+    """Return the settings with these values, the same object for the same ones."""
+    return Settings(**values)
 
 
 def check_max_size(max_size: int | tuple[int | None, int | None] | None) -> None:
