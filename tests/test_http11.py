@@ -785,7 +785,6 @@ class TestEnvironment:
         assert module.MAX_NUM_HEADERS == 128
         assert module.MAX_BODY_SIZE == 1048576
         assert module.MAX_HANDSHAKE_SIZE == 65536
-        assert module.MAX_FRAGMENTS == 4096
         python = platform.python_version_tuple()[:2]
         product = f"Python/{'.'.join(python)} websockets/{version}"
         assert module.USER_AGENT == module.SERVER == product

@@ -45,6 +45,8 @@ from .utils import accept_key, generate_key
 
 __all__ = ["ClientProtocol"]
 
+_INTERIM = frozenset(range(100, 200)) - {101}
+
 
 class ClientProtocol(Protocol):
     """
@@ -176,6 +178,9 @@ class ClientProtocol(Protocol):
         assert reader is not None
         try:
             response = reader.read_response()
+            # RFC 9110, 15.2: other interim responses announce the final one.
+            while response is not None and response.status_code in _INTERIM:
+                response = reader.read_response()
         except Exception as exc:
             error = InvalidMessage("did not receive a valid HTTP response")
             error.__cause__ = exc

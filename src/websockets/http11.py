@@ -61,7 +61,6 @@ from .version import version
 __all__ = [
     "HandshakeReader",
     "MAX_BODY_SIZE",
-    "MAX_FRAGMENTS",
     "MAX_HANDSHAKE_SIZE",
     "MAX_LINE_LENGTH",
     "MAX_NUM_HEADERS",
@@ -95,9 +94,6 @@ MAX_HANDSHAKE_SIZE = env_limit("MAX_HANDSHAKE_SIZE", 65536)
 
 #: The largest body of a response, in bytes.
 MAX_BODY_SIZE = env_limit("MAX_BODY_SIZE", 1048576)
-
-#: How many frames a message may have.
-MAX_FRAGMENTS = env_limit("MAX_FRAGMENTS", 4096)
 
 
 class _Kind(NamedTuple):
