@@ -408,7 +408,7 @@ class FrameReader:
         """Say what is wrong with the size of a frame, if anything is."""
         starts = first & 0x0F
         encoded = first & 0x70 | self._opaque if starts else self.message_reserved
-        if length > self._max_frame_size:
+        if length > self._max_frame_size < NO_LIMIT:
             raise PayloadTooBig(length, self._max_frame_size)
         limit = self._max_size - size
         if encoded and self._max_size != NO_LIMIT:
@@ -492,7 +492,7 @@ class FrameReader:
             self._decoder = _make_decoder()
         elif self.opcode:
             self._decoder.reset()
-        return self._decoder.decode(data, self.fin)
+        return _decode(self._decoder, data, self.fin)
 
     def _validate(self, part: BytesLike, last: bool) -> None:
         """Check a part of an incomplete text frame (RFC 6455, 8.1)."""
@@ -502,7 +502,7 @@ class FrameReader:
             self._validator.reset()
             if not self.opcode and self._decoder is not None:
                 self._validator.setstate(self._decoder.getstate())
-        self._validator.decode(bytes(part), last and self.fin)
+        _decode(self._validator, part, last and self.fin)
 
     def count(self, size: int) -> None:
         """Add to the current message what an extension decoded."""
@@ -517,6 +517,20 @@ class FrameReader:
 
 _NOTHING = memoryview(b"")
 _make_decoder = codecs.getincrementaldecoder("utf-8")
+
+
+def _decode(decoder: codecs.IncrementalDecoder, data: BytesLike, last: bool) -> str:
+    """Decode a part of a text, and fail at the first byte that can't be right."""
+    text = decoder.decode(bytes(data), last)
+    if not last:
+        # Python's decoder waits for the third byte of an encoded surrogate,
+        # but two are enough to know (RFC 3629, 4).
+        waiting = decoder.getstate()[0]
+        if waiting[:1] == b"\xed" and waiting[1:] >= b"\xa0":
+            raise UnicodeDecodeError(
+                "utf-8", waiting, 0, 1, "invalid continuation byte"
+            )
+    return text
 
 
 def read_lone_frame(
