@@ -1,0 +1,75 @@
+"""What all tests share: the event loops they run on, and that they leave nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from faces.support import Face, Logs, classic
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def _make_uvloop() -> asyncio.AbstractEventLoop:
+    uvloop = pytest.importorskip("uvloop", reason="uvloop isn't installed")
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+LOOPS: dict[str, LoopFactory] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": _make_uvloop,
+}
+
+
+def pytest_asyncio_loop_factories(config: Any, item: Any) -> dict[str, LoopFactory]:
+    """Run every asynchronous test on each of these event loops."""
+    names = os.environ.get("WEBSOCKETS_TEST_LOOPS", "asyncio,uvloop")
+    return {name: LOOPS[name] for name in names.split(",")}
+
+
+@pytest.fixture
+async def clean_loop() -> AsyncIterator[list[dict[str, Any]]]:
+    """Fail a test that leaves tasks or exceptions that nobody looked at.
+
+    A test that expects the event loop to report something clears this list.
+    """
+    loop = asyncio.get_running_loop()
+    reported: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda loop, context: reported.append(context))
+    before = asyncio.all_tasks()
+    yield reported
+    # Whatever was about to end may do so.
+    for _ in range(20):
+        left = asyncio.all_tasks() - before - {asyncio.current_task()}
+        if not left:
+            break
+        await asyncio.sleep(0)
+    gc.collect(1)
+    assert not left
+    assert not reported
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    """Collect all log records of the package, debug ones included."""
+    logger = logging.getLogger("websockets")
+    collector = Logs()
+    level = logger.level
+    logger.addHandler(collector)
+    logger.setLevel(logging.DEBUG)
+    yield collector
+    logger.removeHandler(collector)
+    logger.setLevel(level)
+
+
+@pytest.fixture(params=[classic], ids=str)
+def face(request: pytest.FixtureRequest) -> Face:
+    """Give each face in turn."""
+    chosen: Face = request.param
+    return chosen
