@@ -64,7 +64,7 @@ def read_pieces(
     frames: list[Read] = []
     for piece in pieces:
         buffer = bytearray(piece + b"garbage")
-        reader.feed(buffer, memoryview(buffer), len(piece))
+        reader.feed(buffer, len(piece))
         frames += drain(reader)
         reader.settle()
         buffer[:] = b"\xff" * len(buffer)

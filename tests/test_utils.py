@@ -6,13 +6,9 @@ import base64
 import os
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from websockets import utils
 from websockets.utils import (
     accept_key,
-    apply_mask,
     env_limit,
     generate_key,
     generate_mask,
@@ -72,43 +68,6 @@ def test_a_forked_process_has_its_own_masks() -> None:
     child = {data[i : i + 4] for i in range(0, len(data), 4)}
     assert len(data) == 32
     assert not child & parent
-
-
-def test_mask_of_the_rfc() -> None:
-    # RFC 6455, 5.7.
-    assert apply_mask(b"Hello", b"\x37\xfa\x21\x3d") == b"\x7f\x9f\x4d\x51\x58"
-
-
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_mask_takes_anything_like_bytes(kind: type) -> None:
-    for data in b"", b"abcdef", b"abcdef" * utils._LARGE:
-        masked = apply_mask(kind(data), kind(b"\x01\x02\x03\x04"))
-        assert type(masked) is bytes
-        assert masked == apply_mask(data, b"\x01\x02\x03\x04")
-
-
-@pytest.mark.parametrize("mask", [b"", b"abc", b"abcde"])
-def test_mask_must_have_4_bytes(mask: bytes) -> None:
-    with pytest.raises(ValueError, match="mask must contain 4 bytes; got"):
-        apply_mask(b"data", mask)
-
-
-def slow_mask(data: bytes, mask: bytes) -> bytes:
-    return bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
-
-
-@given(st.binary(max_size=70), st.binary(min_size=4, max_size=4))
-def test_both_ways_to_mask_are_right(data: bytes, mask: bytes) -> None:
-    expected = slow_mask(data, mask)
-    assert apply_mask(data, mask) == expected
-    assert utils._mask_large(data, mask) == expected
-    assert apply_mask(expected, mask) == data
-
-
-@pytest.mark.parametrize("change", [-1, 0, 1, 2, 3])
-def test_mask_around_the_threshold(change: int) -> None:
-    data = os.urandom(utils._LARGE + change)
-    assert apply_mask(data, b"\x00\xff\x10\x80") == slow_mask(data, b"\x00\xff\x10\x80")
 
 
 class FakeSocket:

@@ -35,8 +35,9 @@ from collections.abc import Callable, Generator
 from .codes import Opcode
 from .exceptions import PayloadTooBig, ProtocolError, TooManyFragments
 from .frames import Frame
+from .speedups import apply_mask, take_bytes, take_text
 from .typing import BytesLike
-from .utils import apply_mask, env_limit
+from .utils import env_limit
 
 __all__ = ["FrameReader", "read_lone_frame"]
 
@@ -112,6 +113,7 @@ class FrameReader:
         "_faults",
         "_fragments",
         "_gathered",
+        "_key",
         "_mask",
         "_masked",
         "_max_fragments",
@@ -125,7 +127,6 @@ class FrameReader:
         "_tail",
         "_text",
         "_validator",
-        "_view",
         "fin",
         "in_message",
         "length",
@@ -157,6 +158,7 @@ class FrameReader:
         self.reserved = 0
         self.length = 0
         self._start = 0
+        self._key = -1
         self._gathered = False
         self._mask = b""
         # The message that it belongs to.
@@ -168,8 +170,7 @@ class FrameReader:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._validator: codecs.IncrementalDecoder | None = None
         # The chunk being read, and what stays behind of those before it.
-        self._data: bytes | bytearray | memoryview = b""
-        self._view = memoryview(b"")
+        self._data = bytearray()
         self._pos = 0
         self._end = 0
         self._tail = bytearray()
@@ -212,53 +213,45 @@ class FrameReader:
 
     # Feeding.
 
-    def feed(
-        self,
-        data: BytesLike,
-        view: memoryview | None = None,
-        size: int | None = None,
-    ) -> None:
+    def feed(self, data: BytesLike, size: int | None = None) -> None:
         """
         Take a chunk of bytes.
 
         Args:
-            data: the chunk. It is read in place: it must stay as it is until
-                :meth:`settle` was called, or until :meth:`read_frame` said
-                False and the next chunk is fed.
-            view: a memoryview of ``data``, for callers who keep one.
-            size: how many bytes at the start of ``data`` count; None for all.
+            data: the chunk.
+            size: how many bytes at the start of ``data`` count: ``data`` is then
+                a bytearray, and read in place: it must stay as it is until
+                :meth:`settle` was called, and may be changed. None to have all
+                of it copied.
 
         """
-        if view is None:
-            view = memoryview(data).cast("B") if data else memoryview(b"")
-        if size is None:
-            size = len(view)
         if self._pos < self._end:
             # The owner fed again without settling.
             self.settle()
         if self._tail:
-            self._tail += view[:size]
-            data, size = self._tail, len(self._tail)
-            view = memoryview(data)
-            # The chunk lives in the view from now on.
+            self._tail += data if size is None else memoryview(data)[:size]
+            self._data = self._tail
             self._tail = bytearray()
-        self._data = data if type(data) is not memoryview else view
-        self._view = view
+            self._end = len(self._data)
+        elif size is None:
+            self._data = bytearray(data)
+            self._end = len(self._data)
+        else:
+            assert isinstance(data, bytearray)
+            self._data = data
+            self._end = size
         self._pos = 0
-        self._end = size
 
     def settle(self) -> None:
         """Keep what is left of the chunk, and let go of the chunk."""
         if self._pos < self._end:
-            self._tail = bytearray(self._view[self._pos : self._end])
-        self._data = b""
-        self._view = _NOTHING
+            self._tail = self._data[self._pos : self._end]
+        self._data = _NOTHING
         self._pos = self._end = 0
 
     def drop(self) -> None:
         """Forget whatever was fed and not read."""
-        self._data = b""
-        self._view = _NOTHING
+        self._data = _NOTHING
         self._pos = self._end = self._missing = 0
         self._tail = bytearray()
         self._partial = bytearray()
@@ -272,7 +265,7 @@ class FrameReader:
         """Return how many bytes at least must be fed to complete the frame."""
         if self._missing:
             return self._missing
-        data = bytes(self._view[self._pos : self._end]) or bytes(self._tail)
+        data = self._data[self._pos : self._end] or self._tail
         if len(data) < 2:
             return 2 - len(data)
         size = 2 + 4 * self._masked
@@ -339,7 +332,7 @@ class FrameReader:
             else:
                 if available < 10:
                     return False
-                length = int.from_bytes(self._view[pos : pos + 8], "big")
+                length = int.from_bytes(data[pos : pos + 8], "big")
                 pos += 8
 
         # 4. Order and size of data frames, before anything is gathered.
@@ -352,14 +345,16 @@ class FrameReader:
                 if not self.in_message:
                     raise ProtocolError("unexpected continuation frame")
                 size = self.message_size
-            if length > self._max_frame_size or size + length > self._max_size:
+            # Compared like this, no sum of hostile lengths can overflow.
+            if length > self._max_frame_size or length > self._max_size - size:
                 self._check_size(first, length, size)
 
         # 5. The masking key.
+        key = -1
         if self._masked:
             if self._end - pos < 4:
                 return False
-            self._mask = bytes(data[pos : pos + 4])
+            key = pos
             pos += 4
 
         # 6. The payload: where it lies, if it is all there.
@@ -378,11 +373,13 @@ class FrameReader:
         self.fin = first > 127
         self.reserved = first & 0x70
         self.length = length
-        self._start = pos
         if complete:
+            self._start = pos
+            self._key = key
             self._pos = pos + length
             self._gathered = False
             return True
+        self._mask = bytes(data[key : key + 4])
         self._pos = pos
         self._missing = length
         return self._gather()
@@ -425,7 +422,7 @@ class FrameReader:
         size = min(self._missing, self._end - self._pos)
         if not size:
             return False
-        part: BytesLike = self._view[self._pos : self._pos + size]
+        part = take_bytes(self._data, self._pos, self._pos + size, -1)
         if self._masked:
             offset = len(self._partial) & 3
             mask = self._mask[offset:] + self._mask[:offset]
@@ -448,9 +445,7 @@ class FrameReader:
             self._gathered = False
             return data
         start = self._start
-        if self._masked:
-            return apply_mask(self._view[start : start + self.length], self._mask)
-        return bytes(self._view[start : start + self.length])
+        return take_bytes(self._data, start, start + self.length, self._key)
 
     def take_text(self) -> str:
         """
@@ -471,10 +466,7 @@ class FrameReader:
             self._gathered = False
             return text
         start = self._start
-        payload = self._view[start : start + self.length]
-        return str(
-            apply_mask(payload, self._mask) if self._masked else payload, "utf-8"
-        )
+        return take_text(self._data, start, start + self.length, self._key)
 
     def decode_text(self, data: bytes) -> str:
         """
@@ -515,7 +507,7 @@ class FrameReader:
         return self._max_size - self.message_size
 
 
-_NOTHING = memoryview(b"")
+_NOTHING = bytearray()
 _make_decoder = codecs.getincrementaldecoder("utf-8")
 
 

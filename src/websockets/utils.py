@@ -11,7 +11,7 @@ import hashlib
 import os
 from typing import Any
 
-from .typing import BytesLike
+from .speedups import apply_mask
 
 __all__ = [
     "accept_key",
@@ -67,48 +67,6 @@ def generate_mask() -> bytes:
         block = os.urandom(4 * _MASKS_AT_ONCE)
         _masks.extend(block[i : i + 4] for i in range(4, len(block), 4))
         return block[:4]
-
-
-# From this many bytes on, four translations beat one exclusive or of integers:
-# measured 0.4 against 5 µs for 16 bytes, 0.8 against 5 for 256, 14 against 14
-# for 8000, 114 against 75 for 64 KiB and 3400 against 1200 for 1 MiB.
-_LARGE = 8000
-
-_ALL_BYTES = bytes(range(256))
-
-
-def apply_mask(data: BytesLike, mask: BytesLike) -> bytes:
-    """Mask or unmask a payload (RFC 6455, 5.3).
-
-    Args:
-        data: the payload.
-        mask: the four bytes of the masking key.
-
-    Returns:
-        the masked payload, of the same length.
-
-    Raises:
-        ValueError: the mask isn't four bytes long.
-
-    """
-    if len(mask) != 4:
-        raise ValueError(f"mask must contain 4 bytes; got {len(mask)}")
-    size = len(data)
-    if size >= _LARGE:
-        return _mask_large(data, bytes(mask))
-    # Payload and repeated mask are taken for two long integers.
-    long_mask = (bytes(mask) * ((size >> 2) + 1))[:size]
-    masked = int.from_bytes(data, "little") ^ int.from_bytes(long_mask, "little")
-    return masked.to_bytes(size, "little")
-
-
-def _mask_large(data: BytesLike, mask: bytes) -> bytes:
-    """Translate every fourth byte with a table made for its mask byte."""
-    masked = bytearray(data)
-    for start, byte in enumerate(mask):
-        table = apply_mask(_ALL_BYTES, bytes([byte]) * 4)
-        masked[start::4] = masked[start::4].translate(table)
-    return bytes(masked)
 
 
 def get_socket_name(sock: Any) -> str:

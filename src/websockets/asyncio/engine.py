@@ -345,7 +345,7 @@ class Engine:
         elif self.protocol._state is CONNECTING:
             self._receive_handshake(bytes(shared.buffer[:nbytes]))
         else:
-            self._session.receive(shared.buffer, shared.view, nbytes)
+            self._session.receive(shared.buffer, nbytes)
             self._pump()
 
     def data_received(self, data: bytes) -> None:

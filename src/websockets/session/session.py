@@ -70,16 +70,15 @@ class Session:
     def receive(
         self,
         data: BytesLike,
-        view: memoryview | None = None,
         size: int | None = None,
     ) -> None:
         """
         Take bytes of an open connection from the network.
 
         Args:
-            data: the bytes; they may change after this.
-            view: a memoryview of ``data``, for callers who keep one.
-            size: how many bytes at the start of ``data`` count; None for all.
+            data: the bytes.
+            size: how many bytes at the start of ``data`` count: ``data`` is then
+                a bytearray, and may be changed. None to have all of it copied.
 
         This function is long because it is the one loop that every frame goes
         through.
@@ -91,7 +90,7 @@ class Session:
         reader = protocol.reader
         inbox = self.inbox
         inflated = 0
-        reader.feed(data, view, size)
+        reader.feed(data, size)
         if self.held:
             reader.settle()
             return

@@ -1,0 +1,88 @@
+"""Floor 1, bytes: the few operations that touch every byte, in plain Python.
+
+Where the package was built with a C compiler, an extension of the same name takes
+this module's place. Tests hold the two to the same behaviour.
+"""
+
+from __future__ import annotations
+
+from .typing import BytesLike
+
+__all__ = ["apply_mask", "compiled", "take_bytes", "take_text"]
+
+#: Whether this is the extension.
+compiled = False
+
+# From this many bytes on, four translations beat one exclusive or of integers:
+# measured 0.4 against 5 µs for 16 bytes, 0.8 against 5 for 256, 14 against 14
+# for 8000, 114 against 75 for 64 KiB and 3400 against 1200 for 1 MiB.
+_LARGE = 8000
+
+_ALL_BYTES = bytes(range(256))
+
+
+def apply_mask(data: BytesLike, mask: BytesLike) -> bytes:
+    """Mask or unmask a payload (RFC 6455, 5.3).
+
+    Args:
+        data: the payload.
+        mask: the four bytes of the masking key.
+
+    Returns:
+        the masked payload, of the same length.
+
+    Raises:
+        ValueError: the mask isn't four bytes long.
+
+    """
+    if len(mask) != 4:
+        raise ValueError(f"mask must contain 4 bytes; got {len(mask)}")
+    size = len(data)
+    if size >= _LARGE:
+        return _mask_large(data, bytes(mask))
+    # Payload and repeated mask are taken for two long integers.
+    long_mask = (bytes(mask) * ((size >> 2) + 1))[:size]
+    masked = int.from_bytes(data, "little") ^ int.from_bytes(long_mask, "little")
+    return masked.to_bytes(size, "little")
+
+
+def _mask_large(data: BytesLike, mask: bytes) -> bytes:
+    """Translate every fourth byte with a table made for its mask byte."""
+    masked = bytearray(data)
+    for start, byte in enumerate(mask):
+        table = apply_mask(_ALL_BYTES, bytes([byte]) * 4)
+        masked[start::4] = masked[start::4].translate(table)
+    return bytes(masked)
+
+
+def take_bytes(data: bytearray, start: int, stop: int, key: int) -> bytes:
+    """Copy a payload out of a buffer.
+
+    Args:
+        data: the buffer.
+        start: where the payload begins.
+        stop: where it ends.
+        key: where its masking key begins; negative if it isn't masked.
+
+    """
+    if key < 0:
+        return bytes(memoryview(data)[start:stop])
+    return apply_mask(data[start:stop], data[key : key + 4])
+
+
+def take_text(data: bytearray, start: int, stop: int, key: int) -> str:
+    """Decode a payload out of a buffer.
+
+    Args:
+        data: the buffer; the payload in it may be changed.
+        start: where the payload begins.
+        stop: where it ends.
+        key: where its masking key begins; negative if it isn't masked.
+
+    Raises:
+        UnicodeDecodeError: if it isn't UTF-8.
+
+    """
+    if key < 0:
+        return str(memoryview(data)[start:stop], "utf-8")
+    return str(apply_mask(data[start:stop], data[key : key + 4]), "utf-8")

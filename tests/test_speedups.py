@@ -1,0 +1,130 @@
+"""The operations that touch every byte (websockets.speedups), in every build.
+
+The plain Python module is loaded from its file, so that it is tested too where an
+extension takes its place; both must do the same.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pathlib
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import websockets
+from websockets import speedups
+
+KEY = b"\x00\xff\x10\x80"
+
+
+def load_plain() -> ModuleType:
+    path = pathlib.Path(websockets.__file__).with_name("speedups.py")
+    spec = importlib.util.spec_from_file_location("websockets._plain_speedups", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# Where the running module is the plain one, it is the one that coverage sees.
+plain: Any = load_plain() if speedups.compiled else speedups
+
+builds = pytest.mark.parametrize(
+    "build", [speedups, plain] if speedups.compiled else [plain]
+)
+
+
+def slow_mask(data: bytes, mask: bytes) -> bytes:
+    return bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
+
+
+@builds
+def test_mask_of_the_rfc(build: Any) -> None:
+    # RFC 6455, 5.7.
+    masked = build.apply_mask(b"Hello", b"\x37\xfa\x21\x3d")
+    assert masked == b"\x7f\x9f\x4d\x51\x58"
+
+
+@builds
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_mask_takes_anything_like_bytes(build: Any, kind: type) -> None:
+    for data in b"", b"abcdef", b"abcdef" * plain._LARGE:
+        masked = build.apply_mask(kind(data), kind(KEY))
+        assert type(masked) is bytes
+        assert masked == build.apply_mask(data, KEY)
+
+
+@builds
+@pytest.mark.parametrize("mask", [b"", b"abc", b"abcde"])
+def test_mask_must_have_4_bytes(build: Any, mask: bytes) -> None:
+    with pytest.raises(ValueError, match="mask must contain 4 bytes; got"):
+        build.apply_mask(b"data", mask)
+
+
+@builds
+@given(data=st.binary(max_size=70), mask=st.binary(min_size=4, max_size=4))
+def test_every_way_to_mask_is_right(build: Any, data: bytes, mask: bytes) -> None:
+    expected = slow_mask(data, mask)
+    assert build.apply_mask(data, mask) == expected
+    assert plain._mask_large(data, mask) == expected
+    assert build.apply_mask(expected, mask) == data
+
+
+@builds
+@pytest.mark.parametrize("change", [-1, 0, 1, 2, 3])
+def test_mask_around_the_threshold(build: Any, change: int) -> None:
+    data = os.urandom(plain._LARGE + change)
+    assert build.apply_mask(data, KEY) == slow_mask(data, KEY)
+
+
+@builds
+@given(
+    head=st.binary(min_size=4, max_size=20),
+    payload=st.binary(max_size=300),
+    rest=st.binary(max_size=9),
+)
+def test_takes_bytes(build: Any, head: bytes, payload: bytes, rest: bytes) -> None:
+    start, stop = len(head), len(head) + len(payload)
+    plain_data = bytearray(head + payload + rest)
+    assert build.take_bytes(plain_data, start, stop, -1) == payload
+    masked = bytearray(head + slow_mask(payload, head[-4:]) + rest)
+    taken = build.take_bytes(masked, start, stop, start - 4)
+    assert taken == payload
+    assert type(taken) is bytes
+
+
+@builds
+@given(
+    head=st.binary(min_size=4, max_size=20),
+    text=st.text(max_size=300),
+    rest=st.binary(max_size=9),
+)
+def test_takes_text(build: Any, head: bytes, text: str, rest: bytes) -> None:
+    payload = text.encode()
+    start, stop = len(head), len(head) + len(payload)
+    plain_data = bytearray(head + payload + rest)
+    assert build.take_text(plain_data, start, stop, -1) == text
+    masked = bytearray(head + slow_mask(payload, head[-4:]) + rest)
+    assert build.take_text(masked, start, stop, start - 4) == text
+    # What lies around the payload stays as it is.
+    assert masked[:start] == head
+    assert masked[stop:] == rest
+
+
+@builds
+@pytest.mark.parametrize(
+    "payload", [b"\xff", b"ab\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\xaf"]
+)
+def test_text_must_be_utf_8(build: Any, payload: bytes) -> None:
+    with pytest.raises(UnicodeDecodeError) as plainly:
+        str(payload, "utf-8")
+    data = bytearray(KEY + slow_mask(payload, KEY))
+    with pytest.raises(UnicodeDecodeError) as raised:
+        build.take_text(data, 4, 4 + len(payload), 0)
+    assert raised.value.args[2:] == plainly.value.args[2:]
