@@ -46,7 +46,7 @@ async def talk(uri: str) -> None:
         say("client", "sending a ping")
         pong = await websocket.ping()
         await pong
-        say("client", f"received its pong after {websocket.latency * 1000:.1f} ms")
+        say("client", f"received its pong after {websocket.latency * 1000:.2f} ms")
 
     say("client", f"closed with code {websocket.close_code}")
 
