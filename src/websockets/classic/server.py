@@ -9,14 +9,14 @@ import http
 import inspect
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..asyncio import opening
 from ..asyncio.broadcasting import broadcast
 from ..asyncio.listening import Listener
 from ..codes import CloseCode, State
 from ..datastructures import Headers, HeadersLike
-from ..exceptions import InvalidHandshake, NegotiationError
+from ..exceptions import InvalidHandshake
 from ..extensions.base import Extension, ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
 from ..headers import validate_subprotocols
@@ -429,11 +429,9 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
     ) -> Subprotocol | None:
         """Return the subprotocol to use; None for none."""
         offered = offered_subprotocols(headers)
-        if not available_subprotocols:
+        if not offered or not available_subprotocols:
             return None
         available = [Subprotocol(name) for name in available_subprotocols]
-        if not offered:
-            raise NegotiationError("missing subprotocol")
         return self.select_subprotocol(offered, available)
 
     def select_subprotocol(
@@ -447,24 +445,24 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         May be overridden, or passed as an argument.
 
         Args:
-            client_subprotocols: what the client offers.
-            server_subprotocols: what the server speaks.
+            client_subprotocols: what the client offers, most wanted first.
+            server_subprotocols: what the server speaks, most wanted first.
 
         Returns:
-            The first one of the server's that the client offers; an override
-            may return None to open the connection without a subprotocol.
-
-        Raises:
-            NegotiationError: if the client offers none of the server's.
+            The common one that both together want most, or the server's
+            choice where that leaves several; None to open the connection
+            without a subprotocol, which is what happens if none is common.
 
         """
         if self._select_subprotocol is not None:
             return self._select_subprotocol(client_subprotocols, server_subprotocols)
-        for name in server_subprotocols:
-            if name in client_subprotocols:
-                return name
-        raise NegotiationError(
-            f"invalid subprotocol; expected one of {', '.join(server_subprotocols)}"
+        common = [name for name in server_subprotocols if name in client_subprotocols]
+        return min(
+            common,
+            key=lambda name: (
+                client_subprotocols.index(name) + server_subprotocols.index(name)
+            ),
+            default=None,
         )
 
 
@@ -612,9 +610,10 @@ class Serve:
         self._kwargs = kwargs
         self._factory = functools.partial(
             create_protocol,
-            # Looked at once, not for each connection.
-            without_path(ws_handler),
-            self.ws_server,
+            # By keyword: a factory may have positional parameters of its own. The
+            # handler is looked at once, not for each connection.
+            ws_handler=without_path(ws_handler),
+            ws_server=self.ws_server,
             logger=logger,
             origins=_with_none(origins),
             extensions=_with_deflate(extensions, compression),
@@ -701,7 +700,7 @@ def _checked_subprotocols(
     subprotocols: Sequence[Subprotocol | str] | None,
 ) -> Sequence[Subprotocol | str] | None:
     if subprotocols is not None:
-        validate_subprotocols([Subprotocol(name) for name in subprotocols])
+        validate_subprotocols(cast(Sequence[Subprotocol], subprotocols))
     return subprotocols
 
 
