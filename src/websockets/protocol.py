@@ -292,7 +292,8 @@ class Protocol:
         if self._state is OPEN:
             return False
         if self._state is CONNECTING:
-            return self.handshake_exc is not None
+            # A server that refuses ends its stream.
+            return self.handshake_exc is not None or self.eof_sent
         return True
 
     # Receiving, for frameworks.
