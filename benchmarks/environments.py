@@ -1,0 +1,168 @@
+"""Virtual environments, one per peer, and the load generator: make them, know them.
+
+They live in ``.envs`` and are kept. An environment is made anew when what it should
+hold changes; for ours, that is any change of the source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from peers import ENVIRONMENTS, ROOT, Environment
+
+HERE = Path(__file__).resolve().parent
+ENVS = HERE / ".envs"
+LOADGEN = ENVS / "loadgen"
+LOADGEN_SOURCES = [HERE / "loadgen.c", HERE / "wire.h"]
+
+#: What ours is built from; tests and documentation play no part in it.
+PACKAGE_FILES = ["pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"]
+
+#: Build output, which must not get into an environment that builds for itself.
+BUILT = {".so", ".pyd", ".pyc", ".o"}
+
+#: Run in an environment: the versions in it, and which of our modules are compiled.
+DESCRIBE = """
+import importlib.metadata as metadata, json, pathlib, platform
+versions = {each.name: each.version for each in metadata.distributions()}
+files = metadata.files("websockets") if "websockets" in versions else None
+compiled = sorted(f.name.split(".")[0] for f in files or () if f.suffix == ".so")
+print(json.dumps({
+    "python": platform.python_version(), "versions": versions, "compiled": compiled,
+}))
+"""
+
+
+class SetupError(Exception):
+    """An environment or the load generator could not be made."""
+
+
+def clean_variables(extra: dict[str, str]) -> dict[str, str]:
+    """Return environment variables for a child: no PYTHON... ones, and these."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    return {**kept, **extra}
+
+
+def call(command: list[str], variables: dict[str, str]) -> str:
+    """Run a command and return what it prints.
+
+    Raises:
+        SetupError: if it fails, with the end of what it said.
+
+    """
+    try:
+        done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    except FileNotFoundError as exc:
+        raise SetupError(f"{command[0]} is missing") from exc
+    if done.returncode != 0:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+        raise SetupError(f"{' '.join(command)} failed:\n{said}")
+    return done.stdout
+
+
+def find_source_files() -> Iterator[Path]:
+    """Yield the files that ours is built from, relative to the repository."""
+    yield from (Path(name) for name in PACKAGE_FILES if (ROOT / name).exists())
+    for path in sorted((ROOT / "src" / "websockets").rglob("*")):
+        if path.is_file() and path.suffix not in BUILT:
+            yield path.relative_to(ROOT)
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Return a hash of these files' names and content."""
+    digest = hashlib.sha256()
+    for path in paths:
+        content = (ROOT / path).read_bytes()
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def make_stamp(environment: Environment) -> str:
+    """Return a text that changes when the environment must be made anew."""
+    parts: dict[str, Any] = {"python": sys.version, **environment._asdict()}
+    if environment.ours is not None:
+        parts["source"] = fingerprint(find_source_files())
+    return json.dumps(parts, sort_keys=True)
+
+
+def install_ours(python: Path, environment: Environment) -> None:
+    """Install this repository from a copy of it, so that nothing is built in it."""
+    with tempfile.TemporaryDirectory() as directory:
+        for path in find_source_files():
+            target = Path(directory) / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / path, target)
+        requirement = directory + (environment.ours or "")
+        pip_install(python, [requirement], environment.variables)
+
+
+def pip_install(
+    python: Path, requirements: list[str], variables: dict[str, str]
+) -> None:
+    """Install the newest versions of these."""
+    command = [str(python), "-m", "pip", "install", "--quiet", "--upgrade"]
+    call([*command, *requirements], clean_variables(variables))
+
+
+def prepare_environment(name: str, fresh: bool = False) -> Path:
+    """Make an environment if need be, and return its interpreter.
+
+    Args:
+        name: a key of :data:`peers.ENVIRONMENTS`.
+        fresh: make it anew in any case, to get the newest versions.
+
+    Raises:
+        SetupError: if that fails.
+
+    """
+    environment = ENVIRONMENTS[name]
+    directory = ENVS / name
+    python = directory / "bin" / "python"
+    stamp = directory / "stamp.json"
+    wanted = make_stamp(environment)
+    if not fresh and stamp.exists() and stamp.read_text() == wanted:
+        return python
+    print(f"setting up {directory.relative_to(ROOT)} ...", file=sys.stderr)
+    shutil.rmtree(directory, ignore_errors=True)
+    call([sys.executable, "-m", "venv", str(directory)], clean_variables({}))
+    pip_install(python, list(environment.requirements), environment.variables)
+    if environment.ours is not None:
+        install_ours(python, environment)
+    stamp.write_text(wanted)
+    return python
+
+
+def describe_environment(name: str) -> dict[str, Any]:
+    """Return versions and compiled modules of an environment that exists."""
+    python = ENVS / name / "bin" / "python"
+    described: dict[str, Any] = json.loads(
+        call([str(python), "-c", DESCRIBE], clean_variables({}))
+    )
+    return described
+
+
+def build_loadgen() -> Path:
+    """Compile the load generator if its source is newer; return the program.
+
+    Raises:
+        SetupError: if there is no C compiler, or it complains.
+
+    """
+    newest = max(path.stat().st_mtime for path in LOADGEN_SOURCES)
+    if LOADGEN.exists() and LOADGEN.stat().st_mtime > newest:
+        return LOADGEN
+    ENVS.mkdir(exist_ok=True)
+    compiler = os.environ.get("CC", "cc").split()
+    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
+    source = str(LOADGEN_SOURCES[0])
+    call([*compiler, *flags, "-o", str(LOADGEN), source], dict(os.environ))
+    return LOADGEN

@@ -1,0 +1,88 @@
+"""What every echo server here shares: options, event loop, start and stop.
+
+A server runs with its own peer's interpreter, so this file needs nothing but the
+standard library and, for ``--loop uvloop``, uvloop. The settings below are the
+same for every peer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from typing import NamedTuple, Protocol
+
+#: No message is longer than 1 MiB; peers that count headers get room for them.
+MAX_SIZE = 16 * 1024 * 1024
+
+
+class Options(NamedTuple):
+    """What the command line asked for.
+
+    Attributes:
+        host: the address to listen on.
+        loop: ``asyncio`` or ``uvloop``.
+        compression: ``deflate`` to agree to permessage-deflate when the client
+            offers it, None to refuse.
+
+    """
+
+    host: str
+    loop: str
+    compression: str | None
+
+
+class Server(Protocol):
+    """What a peer's server must be able to do; :class:`asyncio.Server` can."""
+
+    @property
+    def sockets(self) -> Iterable[socket.socket]:
+        """The listening sockets."""
+
+    def close(self) -> object:
+        """Stop listening."""
+
+
+Start = Callable[[Options], Awaitable[Server]]
+
+
+def read_options() -> Options:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="An echo server to measure.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
+    parser.add_argument("--compression", choices=["off", "deflate"], default="off")
+    given = parser.parse_args()
+    compression = None if given.compression == "off" else given.compression
+    return Options(given.host, given.loop, compression)
+
+
+def find_loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes event loops of this kind."""
+    if name == "asyncio":
+        return asyncio.new_event_loop
+    import uvloop
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def serve_until_terminated(start: Start, options: Options) -> None:
+    """Start the server, say where it listens, and wait for SIGTERM."""
+    terminated = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
+    server = await start(options)
+    port = next(iter(server.sockets)).getsockname()[1]
+    print(f"listening {port}", flush=True)
+    await terminated.wait()
+    server.close()
+
+
+def run(start: Start) -> None:
+    """Run the echo server that ``start`` starts until SIGTERM."""
+    options = read_options()
+    factory = find_loop_factory(options.loop)
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serve_until_terminated(start, options))
