@@ -8,7 +8,6 @@ from typing import Any
 from .codes import Side, State
 from .datastructures import Headers, MultipleValuesError
 from .exceptions import (
-    InvalidHandshake,
     InvalidHeader,
     InvalidHeaderValue,
     InvalidMessage,
@@ -192,7 +191,7 @@ class ClientProtocol(Protocol):
             self._log_response(response)
         try:
             self.process_response(response)
-        except InvalidHandshake as exc:
+        except Exception as exc:
             response._exception = exc
             self._events.append(response)
             self._refuse(exc)

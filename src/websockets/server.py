@@ -18,6 +18,7 @@ from .exceptions import (
     InvalidHeaderValue,
     InvalidMessage,
     InvalidOrigin,
+    InvalidState,
     NegotiationError,
 )
 from .extensions.base import Extension, ServerExtensionFactory
@@ -315,9 +316,12 @@ class ServerProtocol(Protocol):
                 opens the connection; any other ends our stream.
 
         Raises:
+            InvalidState: if the opening handshake is over.
             ValueError: if a header can't be sent as it is.
 
         """
+        if self._state is not State.CONNECTING or self.eof_sent:
+            raise InvalidState("opening handshake is over")
         data = response.serialize()
         if self.debug:
             code, phrase = response.status_code, response.reason_phrase
