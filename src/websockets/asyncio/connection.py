@@ -15,9 +15,9 @@ from typing import Any
 from ..codes import CloseCode, State
 from ..exceptions import ConcurrencyError, ConnectionClosedOK, InvalidState
 from ..frames import prepare_ctrl
-from ..session import Fragments
+from ..session.inbox import Fragments
 from ..typing import Data
-from .engine import COLLECT, OPERATIONS, Engine, release
+from .engine import COLLECT, OPERATIONS, Engine, default_to_none, release
 from .waiters import Waiter
 
 __all__ = ["Connection"]
@@ -39,7 +39,7 @@ class Connection(Engine):
 
     """
 
-    handler_task: asyncio.Task[None] | None = None
+    handler_task: asyncio.Task[None] | None
 
     # Receiving messages.
 
@@ -316,6 +316,9 @@ class Connection(Engine):
             self.transport.abort()
         if self.transport is not None:
             await self.wait_closed()
+
+
+default_to_none(Connection, "handler_task")
 
 
 def _with_last(items: Iterable[Any]) -> Iterator[tuple[Any, bool]]:

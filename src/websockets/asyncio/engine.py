@@ -41,7 +41,10 @@ from ..codes import CloseCode, Side, State
 from ..exceptions import ConnectionClosed
 from ..http11 import Request, Response
 from ..protocol import Protocol
-from ..session import Alarm, Clock, Inbox, Session, Settings
+from ..session.clock import Alarm, Clock
+from ..session.inbox import Inbox
+from ..session.session import Session
+from ..session.settings import Settings
 from ..typing import LoggerLike, Subprotocol
 from .loops import BUFFER_SIZE, Deadline, LoopState, loop_state
 from .waiters import Waiter
@@ -109,9 +112,10 @@ class Engine:
 
     """
 
-    # Subclasses may set these before they call __init__, which leaves them be.
-    loop: Any = None
-    transport: Any = None
+    # Subclasses may set these before they call __init__, which leaves them be;
+    # see default_to_none() below.
+    loop: Any
+    transport: Any
 
     def __init__(self, protocol: Protocol, settings: Settings) -> None:
         self.protocol = protocol
@@ -680,6 +684,19 @@ class Engine:
             self.loop = asyncio.get_running_loop()
         return cast(asyncio.AbstractEventLoop, self.loop)
 
+
+def default_to_none(cls: type, *names: str) -> None:
+    """
+    Have attributes be None until they're set.
+
+    Where the class is compiled, they are already, and must not be redefined.
+    """
+    for name in names:
+        if not hasattr(cls, name):
+            setattr(cls, name, None)
+
+
+default_to_none(Engine, "loop", "transport")
 
 _ACTIONS = {
     Alarm.OPEN_TIMEOUT: lambda connection: connection.handshake_timed_out(),

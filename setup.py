@@ -1,0 +1,114 @@
+"""Builds the hot path with Cython, where there is a C compiler.
+
+The modules listed below are the plain Python ones, compiled as they are; a .pxd
+file beside each gives its variables types. One more, speedups, has a version on
+pointers. All of them are compiled or none is: they know each other's layout.
+
+The environment variable WEBSOCKETS_SPEEDUPS decides: 1 insists on compiling, 0
+installs plain Python, and without it compiling is tried.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+MODULES = [
+    "reader",
+    "protocol",
+    "session/inbox",
+    "session/clock",
+    "session/session",
+    "asyncio/waiters",
+    "asyncio/engine",
+    "asyncio/connection",
+]
+
+CHOICE = os.environ.get("WEBSOCKETS_SPEEDUPS", "")
+
+DIRECTIVES = {
+    "language_level": 3,
+    # The .pxd files say what is typed, not the annotations.
+    "annotation_typing": False,
+    "initializedcheck": False,
+}
+
+
+def say(text: str) -> None:
+    """Print one clear line."""
+    print(f"websockets: {text}", file=sys.stderr, flush=True)
+
+
+def find_extensions() -> list[Extension]:
+    """Return what to compile."""
+    if CHOICE == "0" or platform.python_implementation() != "CPython":
+        return []
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        if CHOICE == "1":
+            raise
+        say("Cython isn't installed; installing plain Python")
+        return []
+    flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
+    sources = {
+        **{name.replace("/", "."): f"{name}.py" for name in MODULES},
+        "speedups": "speedups.pyx",
+    }
+    extensions = [
+        Extension(
+            f"websockets.{name}",
+            [f"src/websockets/{source}"],
+            extra_compile_args=flags,
+        )
+        for name, source in sources.items()
+    ]
+    made: list[Extension] = cythonize(
+        extensions, build_dir="build/cython", compiler_directives=DIRECTIVES
+    )
+    return made
+
+
+class BuildAllOrNothing(build_ext):
+    """Compiles all extensions, or leaves the plain Python modules alone."""
+
+    def run(self) -> None:
+        """Compile, unless that's impossible and not insisted on."""
+        if self.editable_mode or self.inplace:
+            # Binaries beside the sources would hide every later edit.
+            self._drop_all()
+            say("an editable installation runs plain Python")
+            return
+        try:
+            super().run()
+        except Exception as exc:
+            if CHOICE == "1":
+                raise
+            self._drop_all()
+            say(f"installing plain Python, since compiling failed: {exc}")
+        else:
+            if self.extensions:
+                say(f"compiled {len(self.extensions)} modules")
+
+    def _drop_all(self) -> None:
+        """Remove what was compiled before something failed."""
+        for extension in self.extensions:
+            path = self.get_ext_fullpath(extension.name)
+            if os.path.exists(path):
+                os.remove(path)
+        self.extensions = []
+        self.distribution.ext_modules = []
+
+    def get_outputs(self) -> list[str]:
+        """Return the files that were made."""
+        outputs: list[str] = super().get_outputs() if self.extensions else []
+        return outputs
+
+
+options: dict[str, Any] = {"ext_modules": find_extensions()}
+setup(cmdclass={"build_ext": BuildAllOrNothing}, **options)

@@ -1,0 +1,3 @@
+from .engine cimport Engine
+cdef class Connection(Engine):
+    cdef public object handler_task

@@ -1,0 +1,26 @@
+cimport cython
+from ..protocol cimport Protocol
+from ..session.session cimport Session
+from ..session.inbox cimport Inbox
+from .waiters cimport Waiter
+
+cdef class Engine:
+    cdef public object loop, transport, request, response
+    cdef public Protocol protocol
+    cdef public Session _session
+    cdef public Inbox _inbox
+    cdef public object _settings, _handshake_waiter, _shared, _private_buffer
+    cdef public Waiter _recv_waiter
+    cdef public bint _handshake_timed_out, _forwards, _reading_paused, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
+    cdef public int _budget
+    cdef public double _turn_began
+    cdef public long long _handed_over
+    cdef public object _drain_waiters, _message_waiters, _deadline, _lost_exc, _closed_waiters
+    cpdef buffer_updated(self, Py_ssize_t nbytes)
+    @cython.locals(session=Session, protocol=Protocol, waiter=Waiter)
+    cpdef _pump(self)
+    cpdef _wake(self, Waiter waiter)
+    cpdef _written(self)
+    @cython.locals(protocol=Protocol, writes=list)
+    cpdef _flush(self)
+    cpdef flush_collected(self)

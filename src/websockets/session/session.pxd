@@ -1,0 +1,17 @@
+cimport cython
+from ..protocol cimport Protocol
+from ..reader cimport FrameReader
+from .inbox cimport Inbox
+from .clock cimport Clock
+
+cdef class Session:
+    cdef public Protocol protocol
+    cdef public Inbox inbox
+    cdef public Clock clock
+    cdef public object outbox, pings
+    cdef public list pongs
+    cdef public bint held
+    @cython.locals(protocol=Protocol, reader=FrameReader, inbox=Inbox, inflated="long long", opcode=int)
+    cpdef receive(self, data, size=*)
+    cpdef receive_held(self)
+    cpdef receive_eof(self)

@@ -1,0 +1,122 @@
+"""Floor 1, bytes: the few operations that touch every byte, on pointers.
+
+The same as speedups.py, whose place this takes where there is a C compiler; what
+the functions do is said there. The masking loop works on eight bytes at a time,
+which compilers make into vector instructions; where the compiler can, a version
+for AVX2 is chosen at run time.
+"""
+
+from cpython.buffer cimport (
+    PyBUF_SIMPLE,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+
+    #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) \
+        && !defined(__clang__)
+    #define WS_DISPATCH __attribute__((target_clones("avx2", "default")))
+    #else
+    #define WS_DISPATCH
+    #endif
+
+    /* out and in may be the same. */
+    WS_DISPATCH
+    static void ws_mask(unsigned char *out, const unsigned char *in,
+                        Py_ssize_t size, const unsigned char *key)
+    {
+        uint32_t key4;
+        uint64_t key8, word;
+        Py_ssize_t i = 0;
+
+        memcpy(&key4, key, 4);
+        key8 = ((uint64_t)key4 << 32) | key4;
+        for (; i + 8 <= size; i += 8) {
+            memcpy(&word, in + i, 8);
+            word ^= key8;
+            memcpy(out + i, &word, 8);
+        }
+        for (; i < size; i++)
+            out[i] = in[i] ^ ((const unsigned char *)&key8)[i & 7];
+    }
+    """
+    void ws_mask(
+        unsigned char *out,
+        const unsigned char *in_,
+        Py_ssize_t size,
+        const unsigned char *key,
+    ) noexcept
+
+__all__ = ["apply_mask", "compiled", "take_bytes", "take_text"]
+
+compiled = True
+
+
+cpdef bytes apply_mask(data, mask):
+    """Mask or unmask a payload; see speedups.py."""
+    cdef Py_buffer view, key
+    cdef bytes masked
+    PyObject_GetBuffer(mask, &key, PyBUF_SIMPLE)
+    try:
+        if key.len != 4:
+            raise ValueError(f"mask must contain 4 bytes; got {key.len}")
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            masked = PyBytes_FromStringAndSize(NULL, view.len)
+            ws_mask(
+                <unsigned char *>PyBytes_AS_STRING(masked),
+                <const unsigned char *>view.buf,
+                view.len,
+                <const unsigned char *>key.buf,
+            )
+            return masked
+        finally:
+            PyBuffer_Release(&view)
+    finally:
+        PyBuffer_Release(&key)
+
+
+cpdef bytes take_bytes(
+    bytearray data, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t key
+):
+    """Copy a payload out of a buffer; see speedups.py."""
+    cdef unsigned char *base = _checked(data, start, stop, key)
+    cdef bytes payload
+    if key < 0:
+        return PyBytes_FromStringAndSize(<char *>base + start, stop - start)
+    payload = PyBytes_FromStringAndSize(NULL, stop - start)
+    ws_mask(
+        <unsigned char *>PyBytes_AS_STRING(payload),
+        base + start,
+        stop - start,
+        base + key,
+    )
+    return payload
+
+
+cpdef str take_text(
+    bytearray data, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t key
+):
+    """Decode a payload out of a buffer; see speedups.py."""
+    cdef unsigned char *base = _checked(data, start, stop, key)
+    if key >= 0:
+        ws_mask(base + start, base + start, stop - start, base + key)
+    return PyUnicode_DecodeUTF8(<char *>base + start, stop - start, "strict")
+
+
+cdef unsigned char *_checked(
+    bytearray data, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t key
+) except NULL:
+    """Return where the buffer lies, if these positions are inside it."""
+    if data is None:
+        raise TypeError("data must be a bytearray")
+    if not 0 <= start <= stop <= len(data) or (key >= 0 and key + 4 > len(data)):
+        raise IndexError("payload is outside of the buffer")
+    return <unsigned char *>PyByteArray_AS_STRING(data)
