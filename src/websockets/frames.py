@@ -115,7 +115,7 @@ class Frame:
 
     def __str__(self) -> str:
         """Show the frame as in logs: opcode, payload shortened, size."""
-        size = len(self.data)
+        size = memoryview(self.data).nbytes
         notes = [f"{size} byte{'' if size == 1 else 's'}"]
         if self.opcode in DATA_OPCODES:
             if self.opcode is not TEXT and size:
@@ -201,10 +201,12 @@ class Frame:
         first = frame.opcode | (
             frame.fin << 7 | frame.rsv1 << 6 | frame.rsv2 << 5 | frame.rsv3 << 4
         )
+        # Only bytes count bytes: a memoryview may count larger items.
+        data = bytes(frame.data)
         if not mask:
-            return build_header(first, len(frame.data), None) + bytes(frame.data)
+            return build_header(first, len(data), None) + data
         key = generate_mask()
-        return build_header(first, len(frame.data), key) + apply_mask(frame.data, key)
+        return build_header(first, len(data), key) + apply_mask(data, key)
 
     def check(self) -> None:
         """
@@ -338,8 +340,10 @@ def _shorten(text: str, limit: int) -> str:
     """Cut the middle out of a text that is longer than ``limit``."""
     if len(text) <= limit:
         return text
-    head = max(2 * limit // 3, 1)
-    return f"{text[:head]}...{text[len(text) - max(limit - head - 3, 1) :]}"
+    # Two thirds are the beginning, but there's always something of both ends.
+    tail = max(limit // 3 - 3, 1)
+    head = max(limit - 3 - tail, 1)
+    return f"{text[:head]}...{text[-tail:]}"
 
 
 def _is_text(data: BytesLike) -> bool:
