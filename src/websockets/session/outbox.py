@@ -63,7 +63,12 @@ class Outbox:
             self._is_text = is_text
         elif self._is_text is not is_text:
             raise TypeError("data iterable must contain either only str or only bytes")
-        data: BytesLike = fragment.encode() if isinstance(fragment, str) else fragment
+        data: BytesLike
+        if isinstance(fragment, str):
+            data = fragment.encode()
+        else:
+            # Of a view, the length is the number of items, which may be large.
+            data = bytes(fragment) if isinstance(fragment, memoryview) else fragment
         opcode = 0 if self._started else (1 if is_text else 2)
         self._protocol.write_data(opcode, data, last)
         self._started = True

@@ -47,20 +47,28 @@ class Settings:
 
         Raises:
             TypeError: if one isn't a number, a pair or None where that fits.
-            ValueError: if one is negative, or 0 where that makes no sense.
+            ValueError: if one is negative, or if a pair isn't one.
 
         """
         for name in ("open_timeout", "ping_interval", "ping_timeout", "close_timeout"):
             _check_seconds(name, getattr(self, name))
         _check_pair("max_queue", self.max_queue)
         _check_pair("write_limit", self.write_limit)
+        if self.read_limit is None:
+            raise TypeError("read_limit must be an int, not NoneType")
         _check_count("read_limit", self.read_limit)
 
 
-@functools.lru_cache(maxsize=64, typed=True)
 def make_settings(**values: Any) -> Settings:
     """Return the settings with these values, the same object for the same ones."""
-    return Settings(**values)
+    try:
+        return _make_settings(**values)
+    except TypeError:
+        # A value that can't be hashed is wrong; this says which one.
+        return Settings(**values)
+
+
+_make_settings = functools.lru_cache(maxsize=64, typed=True)(Settings)
 
 
 def check_max_size(max_size: int | tuple[int | None, int | None] | None) -> None:

@@ -1,0 +1,176 @@
+"""Messages that wait to be received (websockets.session.inbox)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from websockets.session.inbox import OVERHEAD, Fragments, Inbox
+
+
+def fill(inbox: Inbox, number: int, size: int = 0) -> None:
+    for _ in range(number):
+        inbox.put(b"x" * size)
+
+
+class TestMessages:
+    def test_first_in_first_out(self) -> None:
+        inbox = Inbox()
+        for message in "a", b"b", "":
+            inbox.put(message)
+        assert [inbox.take() for _ in range(3)] == ["a", b"b", ""]
+        assert not inbox.messages
+
+    @pytest.mark.parametrize("parts", [["a", "", "é"], [b"a", b"", b"\xff"]])
+    def test_parts(self, parts: list[Any]) -> None:
+        inbox = Inbox()
+        inbox.put_part(parts[0], last=False)
+        inbox.put_part(parts[1], last=False)
+        assert not inbox.messages
+        assert inbox.partial is not None
+        inbox.put_part(parts[2], last=True)
+        assert inbox.partial is None
+        assert inbox.take() == parts[0] + parts[1] + parts[2]
+
+    def test_messages_between_parts(self) -> None:
+        inbox = Inbox()
+        inbox.put_part("a", last=False)
+        inbox.put("b")
+        inbox.put_part("c", last=True)
+        inbox.put_part(b"d", last=True)
+        assert [inbox.take() for _ in range(3)] == ["b", "ac", b"d"]
+
+    def test_clear_drops_what_has_no_end(self) -> None:
+        inbox = Inbox()
+        inbox.put("a")
+        inbox.put_part("b", last=False)
+        inbox.clear()
+        inbox.put_part("c", last=True)
+        assert [inbox.take() for _ in range(2)] == ["a", "c"]
+
+    def test_fragments(self) -> None:
+        fragments = Fragments()
+        assert len(fragments) == 0
+        fragments.add("ab")
+        fragments.add("c")
+        assert len(fragments) == 3
+        assert fragments.join() == "abc"
+
+
+class TestLimits:
+    @pytest.mark.parametrize(
+        "max_queue, high, low",
+        [
+            (32, 32, 8),
+            (3, 3, 0),
+            (0, 0, 0),
+            (None, None, 0),
+            ((16, 10), 16, 10),
+            ((16, None), 16, 4),
+            ((16, 0), 16, 0),
+            ((None, None), None, 0),
+        ],
+    )
+    def test_max_queue(self, max_queue: Any, high: int | None, low: int) -> None:
+        inbox = Inbox(max_queue)
+        assert (inbox.high, inbox.low) == (high, low)
+
+    def test_size_counts_what_keeping_costs(self) -> None:
+        inbox = Inbox()
+        assert inbox.size() == 0
+        inbox.put("abc")
+        inbox.put_part(b"de", last=False)
+        inbox.put_part(b"f", last=True)
+        assert inbox.size() == 6 + 2 * OVERHEAD
+
+    def test_number_of_messages(self) -> None:
+        inbox = Inbox(4, reserve=0)
+        fill(inbox, 4)
+        assert not inbox.is_full()
+        fill(inbox, 1)
+        assert inbox.is_full()
+
+    def test_reserve(self) -> None:
+        # A few small messages more don't keep pings from being answered.
+        inbox = Inbox(4, reserve=10 * (OVERHEAD + 10))
+        fill(inbox, 10, 10)
+        assert not inbox.is_full()
+        fill(inbox, 1, 0)
+        assert inbox.is_full()
+
+    def test_reserve_alone_does_not_count(self) -> None:
+        inbox = Inbox(4, reserve=10)
+        fill(inbox, 4, 1000)
+        assert not inbox.is_full()
+
+    def test_number_of_bytes(self) -> None:
+        inbox = Inbox(None, max_bytes=1000)
+        fill(inbox, 2, 500 - OVERHEAD)
+        assert not inbox.is_full()
+        fill(inbox, 1)
+        assert inbox.is_full()
+        # One message is enough if it's large.
+        inbox = Inbox(max_bytes=1000)
+        fill(inbox, 1, 1000)
+        assert inbox.is_full()
+
+    def test_no_number(self) -> None:
+        inbox = Inbox(None, max_bytes=10**6, reserve=0)
+        fill(inbox, 10_000)
+        assert not inbox.is_full()
+
+    def test_zero(self) -> None:
+        inbox = Inbox(0, reserve=0)
+        assert not inbox.is_full()
+        assert inbox.is_drained()
+        fill(inbox, 1)
+        assert inbox.is_full()
+        assert not inbox.is_drained()
+
+    def test_empty_is_never_full(self) -> None:
+        inbox = Inbox(0, max_bytes=0, reserve=0)
+        assert not inbox.is_full()
+        assert inbox.is_drained()
+
+    def test_drained_by_number(self) -> None:
+        inbox = Inbox((8, 3))
+        fill(inbox, 9)
+        while len(inbox.messages) > 3:
+            assert not inbox.is_drained()
+            inbox.take()
+        assert inbox.is_drained()
+
+    def test_drained_by_bytes(self) -> None:
+        inbox = Inbox(None, max_bytes=1000)
+        fill(inbox, 3, 400 - OVERHEAD)
+        assert not inbox.is_drained()
+        inbox.take()
+        assert not inbox.is_drained()
+        inbox.take()
+        assert inbox.is_drained()
+
+    def test_no_number_drains_by_bytes_alone(self) -> None:
+        inbox = Inbox(None)
+        fill(inbox, 100)
+        assert inbox.is_drained()
+
+    @given(
+        st.lists(st.integers(0, 300), max_size=40),
+        st.integers(0, 20) | st.none(),
+        st.integers(1, 3000),
+        st.integers(0, 3000),
+    )
+    def test_full_is_not_drained(
+        self, sizes: list[int], high: int | None, max_bytes: int, reserve: int
+    ) -> None:
+        inbox = Inbox(high, max_bytes=max_bytes, reserve=reserve)
+        for size in sizes:
+            fill(inbox, 1, size)
+            assert not (inbox.is_full() and inbox.is_drained())
+        # Whatever waits, taking it all lets reading go on.
+        while inbox.messages:
+            inbox.take()
+        assert inbox.is_drained()
