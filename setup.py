@@ -77,6 +77,11 @@ def find_extensions() -> list[Extension]:
 class BuildAllOrNothing(build_ext):
     """Compiles all extensions, or leaves the plain Python modules alone."""
 
+    def finalize_options(self) -> None:
+        """Compile on all processors."""
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def run(self) -> None:
         """Compile, unless that's impossible and not insisted on."""
         if self.editable_mode or self.inplace:

@@ -69,7 +69,7 @@ class Connection(Engine):
                 continue
             if self.protocol._state is CLOSED:
                 raise self._closed_error()
-            await self._message_received()
+            await self._park()
         self._budget -= 1
         message = messages.popleft()
         if self._reading_paused:
@@ -86,6 +86,9 @@ class Connection(Engine):
 
         """
         messages = self._inbox.messages
+        protocol = self.protocol
+        if not messages and protocol._state is OPEN and not self._session.held:
+            await self._park()
         if messages and self._budget > 0 and not self._reading_paused:
             # What recv() would do.
             self._budget -= 1
@@ -96,25 +99,21 @@ class Connection(Engine):
         except ConnectionClosedOK:
             raise StopAsyncIteration from None
 
-    def _check_alone(self) -> None:
-        """Check that no other task waits for a message."""
+    def _park(self) -> Waiter:
+        """Return what to wait on until a message is there, or the end."""
         waiter = self._recv_waiter
-        if waiter is not None and waiter.parked:
+        if waiter is None:
+            waiter = self._recv_waiter = Waiter(self._get_loop())
+        elif waiter.parked:
             raise ConcurrencyError(
                 "cannot call recv() while another task is waiting for a message"
             )
-
-    async def _message_received(self) -> None:
-        """Wait until a message is there or the connection is closed."""
-        self._check_alone()
-        if self._recv_waiter is None:
-            self._recv_waiter = Waiter(self._get_loop())
         self._budget = OPERATIONS
         self._turn_began = 0.0
         if self._reading_paused:
             # Whoever waits for the end of a large message needs the rest of it.
             self._resume_reading()
-        await self._recv_waiter
+        return waiter
 
     # Sending messages.
 

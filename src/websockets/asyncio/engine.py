@@ -463,7 +463,8 @@ class Engine:
         size = protocol.unsent
         protocol.writes = []
         protocol.unsent = 0
-        self._handed_over += size
+        # Exactly, unlike unsent: what isn't there would look like progress.
+        self._handed_over += sum(map(len, writes))
         if self.transport is None:
             return
         if len(writes) == 1:
@@ -580,6 +581,9 @@ class Engine:
 
     def _fail_silent(self) -> None:
         """The peer gives no sign of life."""
+        if self.protocol._state is not OPEN:
+            # It was cut already, for not reading either.
+            return
         if self.protocol.debug:
             self.logger.debug("! timed out waiting for keepalive pong")
         self._lost_exc = TimeoutError(

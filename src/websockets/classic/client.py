@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..asyncio import opening
 from ..asyncio.dialing import check_tls, dial, find_redirect, is_same_origin
@@ -274,7 +274,7 @@ class Connect:
         elif compression is not None:
             raise ValueError(f"unsupported compression: {compression}")
         if subprotocols is not None:
-            validate_subprotocols([Subprotocol(name) for name in subprotocols])
+            validate_subprotocols(cast(Sequence[Subprotocol], subprotocols))
         check_max_size(max_size)
         settings: dict[str, Any] = {
             "open_timeout": open_timeout,

@@ -187,7 +187,14 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         """Perform the handshake, run the handler, and close the connection."""
         try:
             if await self._opens():
-                await self._run_handler()
+                try:
+                    # Awaited from here and no deeper: every message that comes
+                    # passes through whatever lies between.
+                    await self.ws_handler(self)
+                except Exception:
+                    self._handler_failed()
+                await self.close()
+                self.logger.info("connection closed")
         except asyncio.CancelledError:
             refused = self.protocol.state is State.CONNECTING and (
                 self._handshake_timed_out or not self.ws_server.is_serving()
@@ -240,16 +247,11 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
             text = f"Failed to open a WebSocket connection: {exc}.\n"
             self.write_http_response(exc.status, {}, text.encode())
 
-    async def _run_handler(self) -> None:
-        """Run the handler, and close the connection."""
-        try:
-            await self.ws_handler(self)
-        except Exception:
-            self.logger.error("connection handler failed", exc_info=True)
-            if self.protocol.state is State.OPEN:
-                self.fail(CloseCode.INTERNAL_ERROR)
-        await self.close()
-        self.logger.info("connection closed")
+    def _handler_failed(self) -> None:
+        """Say that the handler raised an exception, to the log and to the peer."""
+        self.logger.error("connection handler failed", exc_info=True)
+        if self.protocol.state is State.OPEN:
+            self.fail(CloseCode.INTERNAL_ERROR)
 
     # The opening handshake.
 

@@ -157,7 +157,8 @@ class Clock:
 
     def _is_stalled(self, now: float, progress: int) -> bool:
         """Tell whether no byte has left since the last look."""
-        if progress == self._progress or self.ping_timeout is None:
+        # TLS makes bytes of its own: what waits may grow beyond what was written.
+        if progress <= self._progress or self.ping_timeout is None:
             self._stall_at = NEVER
             return self.ping_timeout is not None
         self._progress = progress
@@ -181,7 +182,9 @@ class Clock:
             return
         # Not now + interval: delays mustn't add up. But after a long stall
         # there's no point in making up for what was missed.
-        self._ping_at = max(self._ping_at + self.ping_interval, now)
+        self._ping_at += self.ping_interval
+        if self._ping_at <= now:
+            self._ping_at = now + self.ping_interval
         if self.ping_timeout is not None and self._pong_at == NEVER:
             self.heard = False
             self._pong_at = now + self.ping_timeout

@@ -10,7 +10,7 @@ cdef class Session:
     cdef public Clock clock
     cdef public object outbox, pings
     cdef public list pongs
-    cdef public bint held
+    cdef public bint held, dropping
     @cython.locals(protocol=Protocol, reader=FrameReader, inbox=Inbox, inflated="long long", opcode=int)
     cpdef receive(self, data, size=*)
     cpdef receive_held(self)

@@ -24,7 +24,7 @@ from .pings import PingLedger
 
 __all__ = ["Session"]
 
-OPEN = State.OPEN
+CLOSING = State.CLOSING
 
 
 class Session:
@@ -45,11 +45,13 @@ class Session:
         pongs: payloads of pongs that were received and not looked at yet.
         held: whether frames were left unread since too much was inflated; see
             :meth:`receive_held`.
+        dropping: whether messages are dropped since they came too late.
 
     """
 
     __slots__ = (
         "clock",
+        "dropping",
         "held",
         "inbox",
         "outbox",
@@ -66,6 +68,7 @@ class Session:
         self.pings: PingLedger[Any] = PingLedger()
         self.pongs: list[bytes] = []
         self.held = False
+        self.dropping = False
 
     def receive(
         self,
@@ -111,8 +114,11 @@ class Session:
                     content = reader.take_bytes()
                 if protocol.debug:
                     self._log(opcode, content, reader.fin)
-                if protocol._state is not OPEN and inbox.is_full():
-                    # We are closing: there's nobody to wait for room.
+                if protocol._state is CLOSING and (self.dropping or inbox.is_full()):
+                    # We are closing: there's nobody to wait for room. From
+                    # here on nothing is kept, so that no message has a gap
+                    # before it.
+                    self.dropping = True
                     inbox.clear()
                 elif opcode and reader.fin:
                     inbox.messages.append(content)
