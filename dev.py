@@ -100,7 +100,9 @@ def main(argv: list[str] | None = None) -> int | str:
         command = COMMANDS[options.command]
         python = Path(sys.executable)
         if not options.here:
-            python = set_up(options.venv.resolve(), command)
+            default = ROOT / (".venv-compiled" if options.compiled else ".venv")
+            venv = (options.venv or default).resolve()
+            python = set_up(venv, command, options.compiled)
         return run_lines(python, command.lines, options.arguments)
     except Failed as exc:
         return f"dev.py: {exc}"
@@ -121,9 +123,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--venv",
         type=Path,
-        default=ROOT / ".venv",
         metavar="DIR",
-        help="where the virtual environment is, or is made (default: .venv)",
+        help="where the virtual environment is, or is made (default: .venv, or "
+        ".venv-compiled)",
+    )
+    parser.add_argument(
+        "--compiled",
+        action="store_true",
+        help="use the compiled build, made anew when src has changed; needs a C "
+        "compiler. Without this, the files in src are used as they are",
     )
     parser.add_argument(
         "--here",
@@ -173,39 +181,48 @@ def run_step(*words: str | Path, **variables: str) -> None:
 # The virtual environment.
 
 
-def set_up(venv: Path, command: Command) -> Path:
+def set_up(venv: Path, command: Command, compiled: bool) -> Path:
     """Bring the environment up to what a command needs; return its Python."""
+    source = made_from(compiled)
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = venv / "websockets-dev.json"
-    extras = installed_extras(stamp) if python.exists() else None
+    extras = installed_extras(stamp, source) if python.exists() else None
     if extras is None:
         make_environment(venv)
     wanted = command.needs | command.likes | (extras or set())
     if extras is None or not wanted <= extras:
         try:
-            install(python, stamp, wanted)
+            install(python, wanted, compiled)
         except Failed:
             if not command.likes:
                 raise
             # Perhaps one that we can do without has no wheel for this machine.
-            install(python, stamp, command.needs | (extras or set()))
+            wanted = command.needs | (extras or set())
+            install(python, wanted, compiled)
+        content = {"made_from": source, "extras": sorted(wanted)}
+        stamp.write_text(json.dumps(content), encoding="utf-8")
     return python
 
 
-def installed_extras(stamp: Path) -> set[str] | None:
+def installed_extras(stamp: Path, source: str) -> set[str] | None:
     """Tell what is installed; None if that is out of date or not there."""
     try:
         content = json.loads(stamp.read_text(encoding="utf-8"))
-        return set(content["extras"]) if content["made_from"] == made_from() else None
+        return set(content["extras"]) if content["made_from"] == source else None
     except (OSError, ValueError, LookupError):
         return None
 
 
-def made_from() -> str:
+def made_from(compiled: bool) -> str:
     """Return a digest of what an environment depends on."""
-    digest = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}".encode())
-    for path in [ROOT / "pyproject.toml", ROOT / "setup.py"]:
-        digest.update(path.read_bytes() if path.exists() else b"")
+    digest = hashlib.sha256(f"{sys.version}\n{sys.base_prefix}\n{compiled}".encode())
+    paths = [ROOT / "pyproject.toml", ROOT / "setup.py"]
+    if compiled:
+        kinds = {".py", ".pyx", ".pxd"}
+        found = (ROOT / "src" / "websockets").rglob("*")
+        paths += sorted(path for path in found if path.suffix in kinds)
+    for path in filter(Path.is_file, paths):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -230,13 +247,15 @@ def make_with_virtualenv(venv: Path) -> None:
         run_step(sys.executable, "-m", "virtualenv", venv, PYTHONPATH=target)
 
 
-def install(python: Path, stamp: Path, extras: Set[str]) -> None:
-    """Install the package in place with extras, and note that."""
+def install(python: Path, extras: Set[str], compiled: bool) -> None:
+    """Install the package with extras: compiled, or in place."""
     wanted = f".[{','.join(sorted(extras))}]" if extras else "."
     print(f"Installing {wanted} (the first time takes a while)", flush=True)
-    run_step(python, "-m", "pip", "install", "--editable", wanted)
-    content = {"made_from": made_from(), "extras": sorted(extras)}
-    stamp.write_text(json.dumps(content), encoding="utf-8")
+    pip: list[str | Path] = [python, "-m", "pip", "install"]
+    if compiled:
+        run_step(*pip, wanted, WEBSOCKETS_SPEEDUPS="1")
+    else:
+        run_step(*pip, "--editable", wanted)
 
 
 # The peer from npm.
