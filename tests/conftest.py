@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+
 from faces.support import Face, Logs, classic
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

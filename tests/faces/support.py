@@ -236,6 +236,11 @@ async def raw_server(script: Callable[[Raw], Awaitable[None]]) -> AsyncIterator[
     server = await asyncio.start_server(serve, "localhost", 0)
     try:
         yield uri_of(server)
+    except BaseException:
+        for task in tasks:
+            if task is not None:
+                task.cancel()
+        raise
     finally:
         server.close()
         await asyncio.gather(*(task for task in tasks if task is not None))
@@ -290,6 +295,9 @@ class FakeTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         self.calls.append("resume_reading")
         self.reading = True
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
 
     def is_closing(self) -> bool:
         return "close" in self.calls or "abort" in self.calls

@@ -6,13 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from websockets.exceptions import (
-    ConnectionClosed,
-    ConnectionClosedError,
-    ConnectionClosedOK,
-    ProtocolError,
-)
-from websockets.frames import Close
 
 from faces.support import (
     Face,
@@ -26,6 +19,13 @@ from faces.support import (
     turns,
     until,
 )
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    ProtocolError,
+)
+from websockets.frames import Close
 
 
 async def test_closing_normally(face: Face) -> None:

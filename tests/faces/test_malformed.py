@@ -6,8 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosedError, InvalidMessage
-from websockets.frames import Close
 
 from faces.support import (
     REQUEST,
@@ -22,6 +20,8 @@ from faces.support import (
     raw_server,
     uri_of,
 )
+from websockets.exceptions import ConnectionClosedError, InvalidMessage
+from websockets.frames import Close
 
 
 async def check_served(face: Face, server: Any) -> None:
