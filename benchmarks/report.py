@@ -32,8 +32,8 @@ class Cell(NamedTuple):
         p50_us: median time from sending a message to having its echo.
         p99_us: the same, 99th percentile.
         server_busy: the share of the time in which the server had a processor.
-        loadgen_busy: the same for the load generator;
-            near 1, it is the load generator that was measured.
+        loadgen_busy: the same for the load generator; near 1, it is the load
+            generator that was measured.
         rate_ratios: to each reference peer, this peer's rate divided by its rate.
         cpu_ratios: the same for the processor time; below 1 is better.
 
