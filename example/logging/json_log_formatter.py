@@ -20,7 +20,7 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         event: dict[str, Any] = {
-            "timestamp": self.formatTime(record),
+            "timestamp": self.getTimestamp(record.created),
             "message": record.getMessage(),
             "level": record.levelname,
             "logger": record.name,
@@ -33,6 +33,5 @@ class JSONFormatter(logging.Formatter):
         # Values that JSON doesn't know mustn't cost us the record.
         return json.dumps(event, default=str)
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        created = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        return created.isoformat()
+    def getTimestamp(self, created: float) -> str:
+        return datetime.datetime.fromtimestamp(created, datetime.UTC).isoformat()

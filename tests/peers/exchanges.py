@@ -29,6 +29,9 @@ LARGE = random.Random(6455).randbytes(MIB)
 #: 100 kB that can.
 REDUNDANT = "It can be said once, it can be said twice. " * 2400
 
+#: Seconds for an exchange. A test that fails mustn't wait for a peer for ever.
+LIMIT = 20
+
 #: Close codes and reasons that either side may send.
 CLOSES = [
     (1000, ""),
@@ -107,7 +110,7 @@ async def our_server(**options: Any) -> AsyncIterator[Service]:
     """Start our server."""
     service = Service()
     async with websockets.serve(
-        service.handler,  # type: ignore[arg-type]
+        service.handler,
         "127.0.0.1",
         0,
         create_protocol=Counting,
@@ -145,7 +148,7 @@ class PeerIsClient:
         raise NotImplementedError
 
     async def exchange(self, name: str) -> Seen:
-        async with our_server() as service:
+        async with asyncio.timeout(LIMIT), our_server() as service:
             result = await self.run(service.uri, name)
             assert result == RESULTS[name]
             return await service.seen.get()
@@ -165,7 +168,7 @@ class PeerIsClient:
         await self.exchange("large")
 
     async def test_without_compression(self) -> None:
-        async with our_server(compression=None) as service:
+        async with asyncio.timeout(LIMIT), our_server(compression=None) as service:
             assert await self.run(service.uri, "text") == TEXT
             assert (await service.seen.get()).extensions == []
 
@@ -180,13 +183,13 @@ class PeerIsClient:
         assert seen.subprotocol == "chat"
 
     async def test_close_from_peer(self) -> None:
-        async with our_server() as service:
+        async with asyncio.timeout(LIMIT), our_server() as service:
             for code, reason in self.closes:
                 await self.run(service.uri, "close_from_peer", str(code), reason)
                 assert (await service.seen.get())[:2] == (code, reason)
 
     async def test_close_from_us(self) -> None:
-        async with our_server() as service:
+        async with asyncio.timeout(LIMIT), our_server() as service:
             for code, reason in CLOSES + MORE_CLOSES:
                 command = f"/close {code} {reason}"
                 result = await self.run(service.uri, "close_from_us", command)
@@ -251,9 +254,12 @@ class PeerIsServer:
     async def connect(
         self, peer: PeerServer, **options: Any
     ) -> AsyncIterator[CountingClient]:
-        async with websockets.connect(
-            peer.uri, create_protocol=CountingClient, **options
-        ) as websocket:
+        async with (
+            asyncio.timeout(LIMIT),
+            websockets.connect(
+                peer.uri, create_protocol=CountingClient, **options
+            ) as websocket,
+        ):
             assert isinstance(websocket, CountingClient)
             yield websocket
 

@@ -16,7 +16,7 @@ import websockets
 
 from . import HERE
 from .chromium import Page, find_chromium, open_page
-from .exchanges import CLOSES, PeerCompresses, our_server
+from .exchanges import CLOSES, LIMIT, PeerCompresses, our_server
 
 find_chromium()
 
@@ -81,7 +81,7 @@ class TestChromiumIsClient(PeerCompresses):
         )
 
     async def test_close_from_peer_without_code(self) -> None:
-        async with our_server() as service:
+        async with asyncio.timeout(LIMIT), our_server() as service:
             result = await self.run(service.uri, "close_from_peer")
             assert result == [1005, "", True]
             assert (await service.seen.get())[:2] == (1005, "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 import json
 import shutil
@@ -15,6 +14,7 @@ import pytest
 
 from . import HERE, missing
 from .exchanges import (
+    LIMIT,
     REDUNDANT,
     PeerCompresses,
     PeerSendsFragments,
@@ -61,18 +61,29 @@ class Node:
     async def read(self) -> Any:
         """Return the next value that it prints."""
         assert self.process.stdout is not None
-        return json.loads(await asyncio.to_thread(self.process.stdout.readline))
+        try:
+            async with asyncio.timeout(LIMIT):
+                line = await asyncio.to_thread(self.process.stdout.readline)
+        except BaseException:
+            # Else the thread would wait for ever, and the end of the loop for it.
+            self.process.kill()
+            self.process.wait()
+            raise
+        return json.loads(line)
 
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Callable[..., Node]]:
-    """Start scripts of this directory with node, each of them once."""
+    """Start scripts of this directory with node: each once, and again when killed."""
     nodes: list[Node] = []
+    current: dict[tuple[str, ...], Node] = {}
 
-    @functools.cache
     def start(*arguments: str) -> Node:
-        nodes.append(Node(*arguments))
-        return nodes[-1]
+        node = current.get(arguments)
+        if node is None or node.process.poll() is not None:
+            node = current[arguments] = Node(*arguments)
+            nodes.append(node)
+        return node
 
     yield start
     for node in nodes:
@@ -94,7 +105,7 @@ class TestWsIsClient(PeerCompresses, PeerSendsFragments, PeerSendsPings):
         return await self.client.read()
 
     async def test_close_from_peer_without_code(self) -> None:
-        async with our_server() as service:
+        async with asyncio.timeout(LIMIT), our_server() as service:
             await self.run(service.uri, "close_from_peer")
             assert (await service.seen.get())[:2] == (1005, "")
 
