@@ -385,7 +385,7 @@ class TestExtensions:
     def test_none(self) -> None:
         protocol = make(SERVER)
         protocol.use_extensions([])
-        assert protocol.deflate is None
+        assert protocol.compressor is None
         feed(protocol, [frame(SERVER, 0xC1)])
         assert protocol.close_sent == Close(1002, "reserved bits must be 0")
 
@@ -401,7 +401,8 @@ class TestCompression:
     def test_messages(self, side: Side) -> None:
         left = deflated(side)
         right = deflated(SERVER if side is CLIENT else CLIENT)
-        assert left.deflate is left.extensions[0]
+        assert left.compressor is not None
+        assert left.compressor.deflate is left.extensions[0]
         for number in range(3):
             data = b"spam %d " % number * 50
             left.send_text(data)
@@ -437,23 +438,12 @@ class TestCompression:
 
     def test_messages_that_do_not_shrink(self) -> None:
         left, right = deflated(SERVER), deflated(CLIENT)
-        deflate = left.deflate
-        assert deflate is not None
-        for _ in range(200):
+        for _ in range(20):
             data = os.urandom(100)
-            deflate.encoder = None
             left.send_binary(data)
             wire = b"".join(left.data_to_send())
             assert wire[0] == 0x82
             assert feed(right, [wire]) == [binary(data)]
-        # Trying costs time, so it's done less and less often.
-        left = deflated(SERVER)
-        tried: list[int] = []
-        assert left.deflate is not None
-        left.deflate.deflate = lambda data, fin: tried.append(i) or data  # type: ignore
-        for i in range(260):  # noqa: B007
-            left.send_binary(os.urandom(100))
-        assert tried == [0, 2, 6, 14, 30, 62, 126, 191, 256]
 
     def test_shrinking_again(self) -> None:
         left, right = deflated(SERVER), deflated(CLIENT)

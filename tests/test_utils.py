@@ -6,6 +6,7 @@ import base64
 import os
 
 import pytest
+
 from websockets import utils
 from websockets.utils import (
     accept_key,

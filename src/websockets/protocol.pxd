@@ -3,13 +3,12 @@ from .reader cimport FrameReader
 
 cdef class Protocol:
     cdef public object side, extensions, subprotocol, handshake_exc, parser_exc, close_rcvd, close_sent, close_rcvd_then_sent
-    cdef public object _logger, _wrap_logger, _state, _id, _deflate, _held_pong
+    cdef public object _logger, _wrap_logger, _state, _id, _deflate, _compressor, _held_pong
     cdef public bint debug, discarding, emits_frames, hold_pongs, eof_sent
-    cdef public bint _mask_frames, _writes_plainly, _fragmenting, _compressing
+    cdef public bint _mask_frames, _writes_plainly, _fragmenting
     cdef public FrameReader reader
     cdef public list _events, writes
     cdef public long long unsent
-    cdef public int _skip_compression, _skipped_last
     cdef dict __dict__
 
     @cython.locals(first=int, size=Py_ssize_t)

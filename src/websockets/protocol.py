@@ -34,6 +34,7 @@ from .exceptions import (
     ProtocolError,
     WebSocketException,
 )
+from .extensions.compression import Compressor
 from .extensions.permessage_deflate import PerMessageDeflate
 from .frames import (
     MAX_CONTROL_PAYLOAD,
@@ -71,12 +72,6 @@ _OPCODES = {int(opcode): opcode for opcode in Opcode}
 
 # Payloads from here on travel beside their header instead of joined to it.
 _LARGE = 65536
-
-# Messages below this size gain nothing from compression worth its time.
-_TINY = 64
-
-# After a message that didn't shrink, at most this many go out as they are.
-_MOST_SKIPPED = 64
 
 
 class Protocol:
@@ -136,6 +131,7 @@ class Protocol:
         self.extensions: Sequence[Extension] = []
         self.subprotocol: Subprotocol | None = None
         self._deflate: PerMessageDeflate | None = None
+        self._compressor: Compressor | None = None
         # How things went.
         self.handshake_exc: Exception | None = None
         self.parser_exc: Exception | None = None
@@ -163,10 +159,7 @@ class Protocol:
         self._mask_frames = side is CLIENT
         self._writes_plainly = side is SERVER and not self.debug
         self._fragmenting = False
-        self._compressing = False
         self.unsent = 0
-        self._skip_compression = 0
-        self._skipped_last = 0
 
     # What is known of the connection.
 
@@ -723,17 +716,18 @@ class Protocol:
     def use_extensions(self, extensions: Sequence[Extension]) -> None:
         """Encode and decode data frames with these extensions from now on."""
         self.extensions = extensions
-        self._deflate = None
+        self._deflate = self._compressor = None
         if len(extensions) == 1 and type(extensions[0]) is PerMessageDeflate:
             self._deflate = extensions[0]
+            self._compressor = Compressor(extensions[0])
         self._writes_plainly = self.side is SERVER and not self.debug and not extensions
         if extensions:
             self.reader.allow_reserved(0x40 if self._deflate else 0x70)
 
     @property
-    def deflate(self) -> PerMessageDeflate | None:
-        """The compression in use if it's the only extension, else None."""
-        return self._deflate
+    def compressor(self) -> Compressor | None:
+        """What compresses messages; None if nothing or another extension does."""
+        return self._compressor
 
     def write_data(self, opcode: int, data: BytesLike, fin: bool = True) -> None:
         """
@@ -765,8 +759,8 @@ class Protocol:
             return
         if self.debug:
             self.logger.debug("> %s", Frame(_OPCODES[opcode], data, fin))
-        if self._deflate is not None:
-            data, compressed = self._compress(opcode, data, fin)
+        if self._compressor is not None:
+            data, compressed = self._compressor.compress(opcode, data, fin)
             if compressed and opcode:
                 first |= 0x40
         elif self.extensions:
@@ -797,42 +791,6 @@ class Protocol:
         """Write a frame that is bytes already: a server's, so without a mask."""
         self.unsent += len(data)
         self.writes.append(data)
-
-    def _compress(
-        self, opcode: int, data: BytesLike, fin: bool
-    ) -> tuple[BytesLike, bool]:
-        """Compress a data frame; return its payload and whether it shrank."""
-        deflate = self._deflate
-        assert deflate is not None
-        if not opcode:
-            # The first frame decided for the whole message.
-            return (
-                (deflate.deflate(data, fin), True)
-                if self._compressing
-                else (
-                    data,
-                    False,
-                )
-            )
-        self._compressing = False
-        if not fin:
-            self._compressing = True
-            return deflate.deflate(data, fin), True
-        size = len(data)
-        if size < _TINY:
-            return data, False
-        if self._skip_compression:
-            self._skip_compression -= 1
-            return data, False
-        compressed = deflate.deflate(data, fin)
-        if len(compressed) < size:
-            self._skipped_last = 0
-            return compressed, True
-        # The peer never sees this output, so its history differs from now on.
-        deflate.drop_encoder()
-        self._skipped_last = min(2 * self._skipped_last + 1, _MOST_SKIPPED)
-        self._skip_compression = self._skipped_last
-        return data, False
 
     def _begin_message(self, fin: bool) -> None:
         """Check that a new message may begin, and note whether it goes on."""

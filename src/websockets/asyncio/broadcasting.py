@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..codes import State
+from ..extensions.compression import TINY
 from ..extensions.permessage_deflate import PerMessageDeflate
 from ..frames import build_header
 from ..typing import BytesLike, Data
@@ -20,9 +21,6 @@ from .connection import Connection
 __all__ = ["broadcast"]
 
 OPEN = State.OPEN
-
-# Below this size compression gains nothing worth its time.
-_TINY = 64
 
 
 def broadcast(
@@ -105,16 +103,16 @@ class _Frames:
     def write(self, connection: Connection) -> None:
         """Have the protocol of a connection write the message."""
         protocol = connection.protocol
-        deflate = protocol.deflate
+        compressor = protocol.compressor
         shared = protocol.side == 0 and not protocol.debug
-        if not shared or (protocol.extensions and deflate is None):
+        if not shared or (protocol.extensions and compressor is None):
             # Masked by a key of its own, logged, or encoded in its own way.
             protocol.write_data(self.opcode, self.data)
-        elif deflate is None or len(self.data) < _TINY:
+        elif compressor is None or len(self.data) < TINY:
             protocol.write_serialized(self._plain_frame())
         else:
-            protocol.write_serialized(self._compressed_frame(deflate))
-            deflate.drop_encoder()
+            protocol.write_serialized(self._compressed_frame(compressor.deflate))
+            compressor.deflate.drop_encoder()
 
     def _plain_frame(self) -> bytes:
         if self._plain is None:

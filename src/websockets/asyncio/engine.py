@@ -571,6 +571,8 @@ class Engine:
     def _send_keepalive_ping(self) -> None:
         if self.protocol._state is not OPEN:
             return
+        if self.protocol.compressor is not None:
+            self.protocol.compressor.release_if_idle()
         pings = self._session.pings
         payload = pings.choose_payload()
         if self.protocol.debug:
