@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import version as _version
 from .imports import lazy_import
-from .version import version as __version__  # noqa: F401
+
+__version__ = _version.version
 
 _ROOMS = {
     ".asyncio.connection": ("Connection",),
@@ -114,6 +116,7 @@ lazy_import(
     aliases={
         **{name: room for room, names in _ROOMS.items() for name in names},
         **dict.fromkeys(_SUBMODULES, "."),
+        "handshake": ".legacy",
     },
 )
 
