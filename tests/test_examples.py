@@ -425,12 +425,12 @@ LOG = """
 """
 
 
-def test_chat_in_a_browser(port: int, tmp_path: pathlib.Path) -> None:
+def test_chat_in_a_browser(port: int) -> None:
     find_chromium()
 
     async def chat(server: subprocess.Popen[str]) -> None:
         async with (
-            open_page(f"http://localhost:{port}/", tmp_path) as page,
+            open_page(f"http://localhost:{port}/") as page,
             websockets.connect(f"ws://localhost:{port}/chat") as bob,
         ):
             await page.evaluate(

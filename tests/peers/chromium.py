@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import itertools
 import json
-import pathlib
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -85,30 +85,30 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def open_page(url: str, profile: pathlib.Path) -> AsyncIterator[Page]:
+async def open_page(url: str) -> AsyncIterator[Page]:
     """Start a browser with an empty profile, and open a URL in it."""
-    process = await asyncio.create_subprocess_exec(
-        find_chromium(),
-        *FLAGS,
-        f"--user-data-dir={profile}",
-        "about:blank",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with websockets.connect(
-            await _devtools_uri(process), max_size=None
-        ) as websocket:
-            page = Page(websocket)
-            await page.open(url)
-            yield page
-            page.session = {}
-            await page.call("Browser.close")
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        # Also takes what else it writes, so that it never waits for us.
-        await process.communicate()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        process = await asyncio.create_subprocess_exec(
+            find_chromium(),
+            *FLAGS,
+            f"--user-data-dir={profile}",
+            "about:blank",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            uri = await _devtools_uri(process)
+            async with websockets.connect(uri, max_size=None) as websocket:
+                page = Page(websocket)
+                await page.open(url)
+                yield page
+                page.session = {}
+                await page.call("Browser.close")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            # Also takes what else it writes, so that it never waits for us.
+            await process.communicate()
 
 
 async def _devtools_uri(process: asyncio.subprocess.Process) -> str:

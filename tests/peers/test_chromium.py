@@ -28,13 +28,13 @@ async def serve_page(path: str, headers: websockets.Headers) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def page_in_browser(profile: Any) -> AsyncIterator[Page]:
+async def page_in_browser() -> AsyncIterator[Page]:
     """Start a server for the page, and a browser that opens it."""
     async with websockets.serve(
         asyncio.sleep, "127.0.0.1", 0, process_request=serve_page
     ) as server:
         host, port = server.sockets[0].getsockname()
-        async with open_page(f"http://{host}:{port}/", profile) as page:
+        async with open_page(f"http://{host}:{port}/") as page:
             yield page
 
 
@@ -51,11 +51,9 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture(scope="module")
-def page(
-    loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Page]:
+def page(loop: asyncio.AbstractEventLoop) -> Iterator[Page]:
     """Start a browser, once for all tests."""
-    manager = page_in_browser(tmp_path_factory.mktemp("profile"))
+    manager = page_in_browser()
 
     def run(coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
