@@ -331,8 +331,8 @@ class Connect:
             except RedirectHandshake as exc:
                 response = exc.__cause__.response  # type: ignore[union-attr]
             target = find_redirect(wsuri, uri, response)
-            if target is None:
-                raise InvalidStatusCode(response.status_code, response.headers)
+            # Only what redirects is a RedirectHandshake.
+            assert target is not None
             following = parse_uri(target)
             if not is_same_origin(wsuri, following):
                 self._check_leaving(target)

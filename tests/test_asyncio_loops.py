@@ -1,0 +1,167 @@
+"""What the connections of one event loop share."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faces.support import turns, until
+from websockets.asyncio import loops
+from websockets.asyncio.loops import LoopState, loop_state
+
+pytestmark = pytest.mark.usefixtures("clean_loop")
+
+
+class Member:
+    """Notes when it's called."""
+
+    def __init__(self) -> None:
+        self.flushed = 0
+        self.checked: list[float] = []
+
+    def flush_collected(self) -> None:
+        self.flushed += 1
+
+    def check_deadlines(self, now: float) -> None:
+        self.checked.append(now)
+
+
+async def test_a_loop_has_one_state() -> None:
+    loop = asyncio.get_running_loop()
+    state = loop_state(loop)
+    assert loop_state(loop) is state
+    assert state.shares_reads
+    assert len(state.view) == len(state.buffer) == loops.BUFFER_SIZE
+
+
+def test_a_state_does_not_keep_its_loop_alive() -> None:
+    loop = asyncio.new_event_loop()
+    loop_state(loop)
+    before = len(loops._states)
+    loop.close()
+    del loop
+    gc.collect()
+    assert len(loops._states) < before
+
+
+def test_loops_that_have_two_reads_in_flight() -> None:
+    class Proactor(asyncio.SelectorEventLoop):
+        _proactor = None
+
+    loop = Proactor()
+    assert not loop_state(loop).shares_reads
+    loop.close()
+
+
+async def test_flushing_in_the_next_iteration() -> None:
+    state = loop_state(asyncio.get_running_loop())
+    one, other = Member(), Member()
+    state.flush_soon(one)
+    state.flush_soon(other)
+    assert one.flushed == other.flushed == 0
+    await turns(1)
+    assert one.flushed == other.flushed == 1
+    state.flush_soon(one)
+    await turns(2)
+    assert (one.flushed, other.flushed) == (2, 1)
+
+
+async def test_deadlines_are_met_in_order() -> None:
+    loop = asyncio.get_running_loop()
+    state = LoopState(loop)
+    now = loop.time()
+    members = [Member() for _ in range(4)]
+    state.add_deadline(now + 0.02, members[0])
+    state.add_deadline(now + 0.01, members[1])
+    state.add_deadline(now + 0.01, members[2])
+    dropped = state.add_deadline(now, members[3])
+    state.drop_deadline(dropped)
+    state.drop_deadline(dropped)
+    await until(lambda: members[0].checked)
+    assert [len(member.checked) for member in members] == [1, 1, 1, 0]
+    assert members[1].checked <= members[2].checked <= members[0].checked
+    assert members[0].checked[0] >= now + 0.02
+    assert state._handle is None
+
+
+async def test_others_have_their_turn_between_many_deadlines() -> None:
+    loop = asyncio.get_running_loop()
+    state = LoopState(loop)
+    members = [Member() for _ in range(600)]
+    for member in members:
+        state.add_deadline(loop.time(), member)
+    counts = []
+    while (count := sum(len(member.checked) for member in members)) < 600:
+        counts.append(count)
+        await asyncio.sleep(0)
+    assert 256 in counts
+
+
+async def test_a_member_may_add_a_deadline_when_called() -> None:
+    loop = asyncio.get_running_loop()
+    state = LoopState(loop)
+
+    class Repeating(Member):
+        def check_deadlines(self, now: float) -> None:
+            super().check_deadlines(now)
+            if len(self.checked) < 3:
+                state.add_deadline(now, self)
+
+    member = Repeating()
+    state.add_deadline(loop.time(), member)
+    await until(lambda: len(member.checked) == 3)
+
+
+async def test_void_deadlines_do_not_pile_up() -> None:
+    loop = asyncio.get_running_loop()
+    state = LoopState(loop)
+    kept = Member()
+    state.add_deadline(loop.time() + 1000, kept)
+    for _ in range(10_000):
+        deadline = state.add_deadline(loop.time() + 1000, Member())
+        state.drop_deadline(deadline)
+    assert len(state._deadlines) < 200
+    assert any(d.member is kept for d in state._deadlines)
+    assert state._handle is not None
+    state._handle.cancel()
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), max_size=200))
+def test_every_deadline_is_met_once_and_in_order(
+    deadlines: list[tuple[int, bool]],
+) -> None:
+    loop = mock.Mock(spec=asyncio.AbstractEventLoop)
+    state = LoopState(loop)
+    called: list[tuple[float, int]] = []
+
+    class Numbered(Member):
+        def __init__(self, when: float, number: int) -> None:
+            self.when = when
+            self.number = number
+
+        def check_deadlines(self, now: float) -> None:
+            assert now >= self.when
+            called.append((self.when, self.number))
+
+    expected = []
+    for number, (when, drop) in enumerate(deadlines):
+        deadline = state.add_deadline(when, Numbered(when, number))
+        if drop:
+            state.drop_deadline(deadline)
+        else:
+            expected.append((float(when), number))
+    for now in itertools.count():
+        loop.time.return_value = float(now)
+        if state._handle_at <= now:
+            state._check()
+        if now > 20:
+            break
+    assert called == sorted(expected)
+    # The state holds its loop weakly.
+    assert loop is not None
