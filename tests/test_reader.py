@@ -390,7 +390,17 @@ class TestReservedBits:
         text = "frame with 165 bytes exceeds limit of 100 bytes"
         fail(frame(0xC2, b"x" * 165), PayloadTooBig, text, bits=0x40, max_size=100)
         text = "frame with 101 bytes exceeds limit of 100 bytes"
-        fail(frame(0x82, b"x" * 101), PayloadTooBig, text, bits=0x40, max_size=100)
+        for first in 0x81, 0x82:
+            data = frame(first, b"x" * 101)
+            fail(data, PayloadTooBig, text, bits=0x40, max_size=100)
+
+    def test_encoded_message_may_be_larger_by_a_part_of_the_limit(self) -> None:
+        # Deflate adds five bytes to each block of 16 KiB or so.
+        size = 25600 + 25600 // 256 + 64
+        frames, _ = read_pieces([frame(0xC2, b"x" * size)], 0x40, max_size=25600)
+        assert len(frames) == 1
+        with pytest.raises(PayloadTooBig):
+            read_pieces([frame(0xC2, b"x" * (size + 1))], 0x40, max_size=25600)
 
     def test_content_is_counted(self) -> None:
         reader = FrameReader(masked=False, max_size=100)
