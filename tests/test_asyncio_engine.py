@@ -33,7 +33,7 @@ from websockets.exceptions import (
     ConnectionClosedOK,
     ProtocolError,
 )
-from websockets.protocol import State
+from websockets.protocol import Protocol, Side, State
 
 pytestmark = pytest.mark.usefixtures("clean_loop")
 
@@ -249,9 +249,9 @@ async def test_the_rest_of_a_large_message_is_read_for_whoever_waits() -> None:
     deliver(connection, masked((1, b"a"), (1, b"b")))
     assert not transport.reading
     await connection.recv()
+    await connection.recv()
     connection._reading_paused = True
     transport.reading = False
-    await connection.recv()
     task = asyncio.create_task(connection.recv())
     await turns(2)
     assert transport.reading
@@ -488,3 +488,41 @@ async def test_a_message_that_wakes_a_handler_that_closes(opened: Opened) -> Non
     assert b"".join(transport.written) == close_frame(1000)
     await deliver_alone(connection, close_frame(1000, mask=True))
     await task
+
+
+async def test_reading_is_not_paused_on_a_closing_transport() -> None:
+    connection = WebSocketCommonProtocol(max_queue=1, read_limit=0)
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    connection.connection_open()
+    transport.calls.append("close")
+    deliver(connection, masked((1, b"a"), (1, b"b")))
+    assert transport.reading
+    connection.connection_lost(None)
+
+
+async def test_a_connection_that_was_open_before() -> None:
+    """A framework may do the handshake before there is a transport."""
+    protocol = Protocol(Side.SERVER, state=State.OPEN)
+    connection = WebSocketCommonProtocol(protocol=protocol)
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    assert connection._deadline is None
+    connection.connection_lost(None)
+
+
+async def test_what_is_received_without_a_transport_is_answered_to_nobody() -> None:
+    connection = WebSocketCommonProtocol()
+    connection.connection_open()
+    connection.data_received(masked((9, b"ping"), (1, b"a")))
+    assert await connection.recv() == "a"
+
+
+def test_defaults_do_not_replace_what_is_there() -> None:
+    class Thing:
+        there = 1
+        absent: int | None
+
+    engine.default_to_none(Thing, "there", "absent")
+    assert Thing.there == 1
+    assert Thing.absent is None

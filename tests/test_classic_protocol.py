@@ -11,6 +11,7 @@ import pytest
 import websockets
 from faces.support import (
     FakeTransport,
+    Logs,
     Raw,
     classic,
     echo,
@@ -20,11 +21,15 @@ from faces.support import (
     raw_server,
     uri_of,
 )
-from websockets.classic.client import _without_secrets
+from websockets.asyncio.dialing import find_redirect, is_same_origin
+from websockets.classic.client import WebSocketClientProtocol, _without_secrets
 from websockets.classic.exceptions import InvalidStatusCode
 from websockets.classic.protocol import WebSocketCommonProtocol
 from websockets.classic.server import WebSocketServer, WebSocketServerProtocol
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidMessage
+from websockets.http11 import Response
+from websockets.uri import parse_uri
 
 pytestmark = pytest.mark.usefixtures("clean_loop")
 
@@ -201,3 +206,90 @@ async def test_a_response_that_is_sent_twice() -> None:
     ) as server:
         with pytest.raises(InvalidStatusCode, match="402"):
             await websockets.connect(uri_of(server))
+
+
+async def test_a_server_that_fails_a_connection_during_its_handshake() -> None:
+    errors: list[Exception] = []
+
+    class Protocol(WebSocketServerProtocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.handler_task = asyncio.create_task(self.handler())
+            asyncio.get_running_loop().call_soon(self.fail_connection)
+
+        async def handshake(self, *args: Any, **kwargs: Any) -> str:
+            try:
+                return await super().handshake(*args, **kwargs)
+            except Exception as exc:
+                errors.append(exc)
+                raise
+
+    async with (
+        websockets.serve(echo, "localhost", 0, create_protocol=Protocol) as server,
+        raw_client(server) as raw,
+    ):
+        assert await raw.read_all() == b""
+        while server.websockets:
+            await asyncio.sleep(0)
+    assert [type(error) for error in errors] == [ConnectionError]
+
+
+async def test_a_client_that_fails_its_connection_during_its_handshake() -> None:
+    class Protocol(WebSocketClientProtocol):
+        async def handshake(self, *args: Any, **kwargs: Any) -> None:
+            asyncio.get_running_loop().call_soon(self.fail_connection)
+            await super().handshake(*args, **kwargs)
+
+    async def script(raw: Raw) -> None:
+        await raw.read_all()
+
+    async with raw_server(script) as uri:
+        with pytest.raises(InvalidMessage, match="connection closed before"):
+            await websockets.connect(uri, create_protocol=Protocol)
+
+
+async def test_headers_that_a_hook_puts_in_place() -> None:
+    class Protocol(WebSocketServerProtocol):
+        async def process_request(self, path: str, request_headers: Headers) -> None:
+            self.extra_headers = {"X": path}
+
+    async with (
+        websockets.serve(
+            echo, "localhost", 0, create_protocol=Protocol, close_timeout=7
+        ) as server,
+        websockets.connect(uri_of(server, "/p")) as client,
+    ):
+        assert client.response_headers["X"] == "/p"
+        (connection,) = server.websockets
+        assert connection.close_timeout == 7
+
+
+async def test_a_slow_handshake_in_the_logs(logs: Logs) -> None:
+    async with (
+        websockets.serve(echo, "localhost", 0, open_timeout=0.01) as server,
+        raw_client(server) as raw,
+    ):
+        assert await raw.read_all() == b""
+    assert "! timed out during the opening handshake" in logs.texts()
+
+
+def test_what_does_not_redirect() -> None:
+    uri = parse_uri("ws://localhost/")
+    for response in (
+        Response(200, "OK", Headers({"Location": "/"})),
+        Response(302, "Found", Headers()),
+    ):
+        assert find_redirect(uri, "ws://localhost/", response) is None
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ("ws://h/a", "ws://H:80/b", True),
+        ("ws://h/", "wss://h/", False),
+        ("ws://h/", "ws://h:81/", False),
+        ("ws://h/", "ws://i/", False),
+    ],
+)
+def test_origins(one: str, other: str, same: bool) -> None:
+    assert is_same_origin(parse_uri(one), parse_uri(other)) is same

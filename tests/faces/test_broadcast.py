@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest import mock
@@ -37,7 +38,15 @@ async def crowd(
         yield connected, others
 
 
-MESSAGES = ["text", "té" * 1000, b"bytes", b"x" * 100_000, bytearray(b"a"), ""]
+MESSAGES = [
+    os.urandom(1000),
+    "text",
+    "té" * 1000,
+    b"bytes",
+    b"x" * 100_000,
+    bytearray(b"a"),
+    "",
+]
 
 
 @pytest.mark.parametrize("message", [*MESSAGES, memoryview(b"view")])
