@@ -279,7 +279,7 @@ class TestAccepted:
         data += frame(CLIENT, 0xC1, b"*.H\xcc\x05\x00")
         factories = [ClientPerMessageDeflateFactory()]
         for protocol in connected(data, extensions=factories):
-            assert protocol.deflate is not None
+            assert [type(item) for item in protocol.extensions] == [PerMessageDeflate]
             assert protocol.events_received()[1] == text("spam")
 
     def test_interim_responses(self) -> None:

@@ -24,6 +24,12 @@ def opened(now: float = 0.0, **kwargs: float | None) -> Clock:
 
 
 class TestOpening:
+    def test_defaults(self) -> None:
+        clock = Clock()
+        assert (clock.ping_interval, clock.ping_timeout) == (20, 20)
+        assert clock.close_timeout == 10
+        assert not clock.heard
+
     def test_timeout(self) -> None:
         clock = Clock()
         assert clock.deadline() == NEVER
