@@ -27,6 +27,8 @@ def broadcast(
     connections: Iterable[Connection],
     message: Data | BytesLike,
     raise_exceptions: bool = False,
+    *,
+    text: bool | None = None,
 ) -> None:
     """
     Send a message to many connections.
@@ -39,6 +41,8 @@ def broadcast(
         message: a str for a text message; bytes-like for a binary one.
         raise_exceptions: whether to raise failures at the end, in an
             :exc:`ExceptionGroup`, instead of logging them.
+        text: True to send bytes as a text message, False to send a str as a
+            binary one; None for what they are.
 
     Raises:
         TypeError: if ``message`` is neither str nor bytes-like.
@@ -49,9 +53,9 @@ def broadcast(
     its ``ping_timeout``.
     """
     if isinstance(message, str):
-        frames = _Frames(1, message.encode())
+        frames = _Frames(2 if text is False else 1, message.encode())
     elif isinstance(message, (bytes, bytearray, memoryview)):
-        frames = _Frames(2, bytes(message))
+        frames = _Frames(1 if text else 2, bytes(message))
     else:
         raise TypeError(
             f"message must be str or bytes-like, not {type(message).__name__}"

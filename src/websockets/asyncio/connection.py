@@ -9,15 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
-from typing import Any
+import math
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from typing import Any, Literal, overload
 
 from ..codes import CloseCode, State
 from ..exceptions import ConcurrencyError, ConnectionClosedOK, InvalidState
 from ..frames import prepare_ctrl
+from ..protocol import Protocol
 from ..session.inbox import Fragments
+from ..session.settings import Settings, make_settings
 from ..typing import Data
 from .engine import COLLECT, OPERATIONS, Engine, default_to_none, release
+from .streaming import MessageStream
 from .waiters import Waiter
 
 __all__ = ["Connection"]
@@ -26,12 +36,28 @@ CONNECTING, OPEN, CLOSING, CLOSED = State
 
 _BYTES = (bytes, bytearray, memoryview)
 
+_STREAMING = "cannot call recv() while recv_streaming() is receiving a message"
+
 
 class Connection(Engine):
     """
     A WebSocket connection on asyncio, whatever its side.
 
-    Both faces' connections are of this class.
+    Both faces' connections are of this class. ``async with`` closes a connection
+    at the end, with code 1011 if that was an exception.
+
+    Args:
+        protocol: the sans-I/O protocol of this connection.
+        settings: how the connection behaves; None for what follows.
+        ping_interval: seconds between keepalive pings; None for no pings.
+        ping_timeout: seconds for a sign of life after a keepalive ping, and
+            for a write backlog to make progress; None for no limit.
+        close_timeout: seconds for the closing handshake; None for no limit.
+        max_queue: messages that may wait to be received; None for no limit;
+            a pair for where to pause and where to resume reading.
+        write_limit: bytes that may wait to be written before sending waits; a
+            pair for where to pause and where to resume.
+        open_timeout: seconds for the opening handshake; None for no limit.
 
     Attributes:
         handler_task: on a server, the task that performs the handshake and runs
@@ -41,19 +67,100 @@ class Connection(Engine):
 
     handler_task: asyncio.Task[None] | None
 
+    def __init__(
+        self,
+        protocol: Protocol,
+        settings: Settings | None = None,
+        *,
+        ping_interval: float | None = 20,
+        ping_timeout: float | None = 20,
+        close_timeout: float | None = 10,
+        max_queue: int | tuple[int | None, int | None] | None = 16,
+        write_limit: int | tuple[int, int | None] = 2**15,
+        open_timeout: float | None = None,
+    ) -> None:
+        if settings is None:
+            settings = make_settings(
+                ping_interval=ping_interval,
+                ping_timeout=ping_timeout,
+                close_timeout=close_timeout,
+                max_queue=max_queue,
+                write_limit=write_limit,
+                open_timeout=open_timeout,
+            )
+        super().__init__(protocol, settings)
+
+    # What is known of the connection.
+
+    @property
+    def ping_interval(self) -> float | None:
+        """Seconds between keepalive pings; None for no pings."""
+        return self._session.clock.ping_interval
+
+    @property
+    def ping_timeout(self) -> float | None:
+        """Seconds for a sign of life after a keepalive ping; None for no limit."""
+        return self._session.clock.ping_timeout
+
+    @property
+    def close_timeout(self) -> float | None:
+        """Seconds for the closing handshake; None for no limit."""
+        return self._session.clock.close_timeout
+
+    @close_timeout.setter
+    def close_timeout(self, value: float | None) -> None:
+        self._session.clock.close_timeout = value
+
+    @property
+    def max_queue(self) -> int | tuple[int | None, int | None] | None:
+        """Messages that may wait to be received; None for no limit."""
+        return self._settings.max_queue
+
+    @property
+    def write_limit(self) -> int | tuple[int, int | None]:
+        """Bytes that may wait to be written before sending waits."""
+        return self._settings.write_limit
+
+    async def __aenter__(self) -> Any:
+        """Return the connection."""
+        return self
+
+    async def __aexit__(self, exc_type: object, *exc_info: object) -> None:
+        """Close the connection; with code 1011 after an exception."""
+        if exc_type is None:
+            await self.close()
+        else:
+            await self.close(CloseCode.INTERNAL_ERROR)
+
     # Receiving messages.
 
-    async def recv(self) -> Data:
+    @overload
+    async def recv(self, decode: Literal[True]) -> str: ...
+
+    @overload
+    async def recv(self, decode: Literal[False]) -> bytes: ...
+
+    @overload
+    async def recv(self, decode: bool | None = None) -> Data: ...
+
+    async def recv(self, decode: bool | None = None) -> Data:
         """
         Receive the next message.
 
+        Args:
+            decode: True for a str whatever the message is, False for bytes; None
+                for what the message is.
+
         Returns:
-            A str for a text message, bytes for a binary one.
+            A str for a text message, bytes for a binary one, unless ``decode``
+            says otherwise.
 
         Raises:
             ConnectionClosed: if the connection is closed and all messages that
                 came before were received.
-            ConcurrencyError: if another task is waiting for a message.
+            ConcurrencyError: if another task is receiving a message.
+            UnicodeDecodeError: if a binary message is to be decoded and isn't
+                UTF-8.
 
         Cancelling is safe: no message is lost. So is a timeout, for example
         with :func:`asyncio.timeout`.
@@ -74,7 +181,30 @@ class Connection(Engine):
         message = messages.popleft()
         if self._reading_paused:
             self._maybe_resume_reading()
-        return message.join() if type(message) is Fragments else message  # type: ignore[return-value]
+        if type(message) is Fragments:
+            message = self._join(message)
+        if decode is not None:
+            return _convert(message, decode)
+        return message  # type: ignore[return-value]
+
+    def __aiter__(self) -> AsyncIterator[Data]:
+        """
+        Iterate over messages until the connection is closed.
+
+        Ends when it is closed with code 1000 (OK) or 1001 (going away) or
+        without a code, and raises :exc:`ConnectionClosedError` otherwise.
+        """
+        if type(self).recv is not Connection.recv or "recv" in vars(self):
+            return self._iterate()
+        return self
+
+    async def _iterate(self) -> AsyncIterator[Data]:
+        """Iterate over what a recv() gives that isn't ours."""
+        try:
+            while True:
+                yield await self.recv()
+        except ConnectionClosedOK:
+            return
 
     async def __anext__(self) -> Data:
         """
@@ -93,11 +223,48 @@ class Connection(Engine):
             # What recv() would do.
             self._budget -= 1
             message = messages.popleft()
-            return message.join() if type(message) is Fragments else message  # type: ignore[return-value]
+            return self._join(message) if type(message) is Fragments else message  # type: ignore[return-value]
         try:
             return await self.recv()
         except ConnectionClosedOK:
             raise StopAsyncIteration from None
+
+    def _join(self, fragments: Fragments) -> Data:
+        """Return a message that came in several frames as one object."""
+        if fragments.streamed:
+            self._inbox.messages.appendleft(fragments)
+            raise ConcurrencyError(_STREAMING)
+        return fragments.join()
+
+    @overload
+    def recv_streaming(self, decode: Literal[True]) -> MessageStream[str]: ...
+
+    @overload
+    def recv_streaming(self, decode: Literal[False]) -> MessageStream[bytes]: ...
+
+    @overload
+    def recv_streaming(self, decode: bool | None = None) -> MessageStream[Data]: ...
+
+    def recv_streaming(self, decode: bool | None = None) -> MessageStream[Any]:
+        """
+        Receive the next message part by part, each as soon as its frame came.
+
+        Args:
+            decode: True for str whatever the message is, False for bytes; None
+                for what the message is.
+
+        Returns:
+            An asynchronous iterator over the parts.
+
+        Raises:
+            ConnectionClosed: when iterating, if the connection is closed before
+                the message has ended.
+            ConcurrencyError: when iterating, if another task is receiving.
+
+        Cancelling is safe before the first part: the message stays for the next
+        one who receives. Later, leaving the iteration drops the rest of it.
+        """
+        return MessageStream(self, decode)
 
     def _park(self) -> Waiter:
         """Return what to wait on until a message is there, or the end."""
@@ -108,6 +275,8 @@ class Connection(Engine):
             raise ConcurrencyError(
                 "cannot call recv() while another task is waiting for a message"
             )
+        if self._inbox.streaming:
+            raise ConcurrencyError(_STREAMING)
         self._budget = OPERATIONS
         self._turn_began = 0.0
         if self._reading_paused:
@@ -117,7 +286,7 @@ class Connection(Engine):
 
     # Sending messages.
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: Any, *, text: bool | None = None) -> None:
         """
         Send a message.
 
@@ -125,6 +294,8 @@ class Connection(Engine):
             message: a str for a text message; bytes-like for a binary one. An
                 iterable or asynchronous iterable of either sends one message in
                 fragments, each as soon as it is there.
+            text: True to send bytes as a text message (they must be UTF-8),
+                False to send a str as a binary one; None for what they are.
 
         Raises:
             ConnectionClosed: if the connection is closed.
@@ -143,13 +314,13 @@ class Connection(Engine):
         if protocol._state is not OPEN or self._message_waiters is not None:
             await self._sendable()
         if isinstance(message, str):
-            protocol.write_data(1, message.encode())
+            protocol.write_data(2 if text is False else 1, message.encode())
         elif isinstance(message, _BYTES):
             if type(message) is memoryview:
                 message = bytes(message)
-            protocol.write_data(2, message)
+            protocol.write_data(1 if text else 2, message)
         else:
-            await self._send_fragments(message)
+            await self._send_fragments(message, text)
             return
         if self._corked or self._dirty:
             if protocol.unsent > COLLECT:
@@ -172,7 +343,7 @@ class Connection(Engine):
             self._message_waiters.append(waiter)
             await waiter
 
-    async def _send_fragments(self, message: Any) -> None:
+    async def _send_fragments(self, message: Any, text: bool | None) -> None:
         """Send a message whose fragments come one after the other."""
         if isinstance(message, Mapping):
             raise TypeError("cannot send a dict-like object; encode it, as with json")
@@ -182,7 +353,7 @@ class Connection(Engine):
                 f"not {type(message).__name__}"
             )
         outbox = self._session.outbox
-        outbox.begin()
+        outbox.begin(text)
         # RFC 6455, 5.4: no other message may come between the fragments.
         self._message_waiters = collections.deque()
         try:
@@ -230,13 +401,17 @@ class Connection(Engine):
 
     # Pings and pongs.
 
-    async def ping(self, data: Data | None = None) -> asyncio.Future[float]:
+    async def ping(
+        self, data: Data | None = None, *, ack_on_close: bool = False
+    ) -> asyncio.Future[float]:
         """
         Send a ping (RFC 6455, 5.5.2).
 
         Args:
             data: payload, at most 125 bytes; a str is encoded to UTF-8. None
                 for a random one.
+            ack_on_close: whether the end of the connection counts as an answer;
+                the latency is NaN then.
 
         Returns:
             A future: its result is the latency in seconds, when the pong has
@@ -259,7 +434,7 @@ class Connection(Engine):
         waiter: asyncio.Future[float] = loop.create_future()
         pings.add(payload, waiter, loop.time())
         self._written()
-        return waiter
+        return _acknowledged_by_end(waiter) if ack_on_close else waiter
 
     async def pong(self, data: Data = b"") -> None:
         """
@@ -318,6 +493,26 @@ class Connection(Engine):
 
 
 default_to_none(Connection, "handler_task")
+
+
+def _convert(message: Any, decode: bool) -> Data:
+    """Return a message as a str or as bytes."""
+    if isinstance(message, str):
+        return message if decode else message.encode()
+    return str(message, "utf-8") if decode else message
+
+
+def _acknowledged_by_end(waiter: asyncio.Future[float]) -> asyncio.Future[float]:
+    """Return a future for a pong that the end of the connection stands for."""
+    answer: asyncio.Future[float] = waiter.get_loop().create_future()
+
+    def pass_on(waiter: asyncio.Future[float]) -> None:
+        if not answer.done():
+            failed = waiter.exception() is not None
+            answer.set_result(math.nan if failed else waiter.result())
+
+    waiter.add_done_callback(pass_on)
+    return answer
 
 
 def _with_last(items: Iterable[Any]) -> Iterator[tuple[Any, bool]]:

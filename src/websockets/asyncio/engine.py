@@ -416,7 +416,7 @@ class Engine:
     def _wake(self, waiter: Waiter) -> None:
         """Have the task that waits for a message go on, at once if possible."""
         if current_task(self.loop) is not None:
-            waiter.wake()
+            waiter.wake_soon()
             return
         self._corked = True
         try:
@@ -672,8 +672,8 @@ class Engine:
             self._deadline = None
         self.protocol.writes.clear()
         self.handshake_ready()
-        if self._recv_waiter is not None:
-            self._recv_waiter.wake()
+        if self._recv_waiter is not None and self._recv_waiter.waiting:
+            self._recv_waiter.wake_soon()
         self._writing_paused = False
         release(self._drain_waiters)
         release(self._message_waiters)

@@ -1,6 +1,6 @@
 cdef class Waiter:
-    cdef public bint _asyncio_future_blocking, parked
-    cdef object _callback, _cancel_message, _context, _loop
-    cdef bint _cancelled
-    cpdef wake(self)
+    cdef object _done, _future, _loop
+    cdef public bint parked
+
+    cpdef wake_soon(self)
     cpdef wake_now(self)

@@ -1,26 +1,27 @@
 """Floor 4, engine: what a task waits on until a message comes.
 
-A :class:`Waiter` speaks the protocol of asyncio's futures as far as tasks use
-it: ``_asyncio_future_blocking``, ``add_done_callback``, ``cancel``, ``result``
-and ``get_loop``. It holds no result: whoever is woken looks whether there is
-something for him. So a message is never in a waiter, and cancelling can't lose
-it. And since the waiter keeps the task's callback, the engine may call it at
-once instead of in the next iteration of the event loop.
+A task that waits hands asyncio a future, as always, and gives it a callback that
+has the task go on. asyncio calls it in the next iteration of the event loop. From
+a read callback, where no task is running, there is no need to wait that long:
+:meth:`Waiter.wake_now` takes the callback from the future and calls it at once.
+
+The future is never done then. It is one of asyncio's own, which tasks treat best,
+and it serves again the next time. It holds no result: whoever is woken looks
+whether there is something for him. So a message is never in a waiter, and
+cancelling can't lose it.
 
 Only ``await`` meets a waiter. The public awaitables are coroutines, which
-``ensure_future`` and ``gather`` start as such.
+``create_task`` and ``gather`` start as such.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
-from collections.abc import Callable, Generator
+from asyncio import Future
+from collections.abc import Generator
 from typing import Any
 
 __all__ = ["Waiter"]
-
-Callback = Callable[[Any], object]
 
 
 class Waiter:
@@ -35,117 +36,55 @@ class Waiter:
 
     """
 
-    __slots__ = (
-        "_asyncio_future_blocking",
-        "_callback",
-        "_cancel_message",
-        "_cancelled",
-        "_context",
-        "_loop",
-        "parked",
-    )
+    __slots__ = ("_done", "_future", "_loop", "parked")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._asyncio_future_blocking = False
-        self._callback: Callback | None = None
-        self._context: contextvars.Context | None = None
-        self._cancelled = False
-        self._cancel_message: object = None
+        self._future: Future[None] = Future(loop=loop)
+        # What tasks are told is done when they go on.
+        self._done: Future[None] = Future(loop=loop)
+        self._done.set_result(None)
         self.parked = False
 
     def __await__(self) -> Generator[Any, None, None]:
         """Wait until woken; what woke it must be looked for."""
+        if self._future.done():
+            # It was cancelled, or woken in the other way.
+            self._future = Future(loop=self._loop)
         self.parked = True
-        self._asyncio_future_blocking = True
+        # What "await" does; but it would ask for a result when it goes on.
+        self._future._asyncio_future_blocking = True
         try:
-            yield self
+            yield self._future
         finally:
             self.parked = False
-            self._callback = self._context = None
-            self._cancelled = False
-
-    # What tasks call.
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the event loop of the task that waits."""
-        return self._loop
-
-    def add_done_callback(
-        self, callback: Callback, *, context: contextvars.Context | None = None
-    ) -> None:
-        """Keep what wakes the task."""
-        self._callback = callback
-        self._context = context
-
-    def remove_done_callback(self, callback: Callback) -> int:
-        """Forget what wakes the task; return how often it was there."""
-        if self._callback != callback:
-            return 0
-        self._callback = self._context = None
-        return 1
-
-    def cancel(self, msg: object = None) -> bool:
-        """
-        Have the task go on with a cancellation, in the next iteration.
-
-        Returns:
-            False if it was woken already: the task then cancels itself when it
-            goes on, and what woke it stays for the next one who asks.
-
-        """
-        callback = self._callback
-        if callback is None:
-            return False
-        self._cancelled = True
-        self._cancel_message = msg
-        context, self._callback = self._context, None
-        self._loop.call_soon(callback, self, context=context)
-        return True
-
-    def result(self) -> None:
-        """Tell the task how to go on."""
-        if self._cancelled:
-            if self._cancel_message is None:
-                raise asyncio.CancelledError
-            raise asyncio.CancelledError(self._cancel_message)
-
-    def exception(self) -> None:
-        """Return None, as futures do that hold no exception."""
-
-    def done(self) -> bool:
-        """Tell whether the task was woken."""
-        return self._callback is None
-
-    def cancelled(self) -> bool:
-        """Tell whether the task was woken by :meth:`cancel`."""
-        return self._cancelled
-
-    # What the owner calls.
 
     @property
     def waiting(self) -> bool:
         """Whether a task waits here and wasn't woken yet."""
-        return self._callback is not None
+        return self.parked and not self._future.done()
 
-    def wake(self) -> None:
-        """Have the task go on in the next iteration of the event loop."""
-        callback, context = self._callback, self._context
-        if callback is not None:
-            self._callback = None
-            self._loop.call_soon(callback, self, context=context)
+    def wake_soon(self) -> None:
+        """
+        Have the task go on in the next iteration of the event loop.
+
+        A task that is cancelled before then goes on with its cancellation, and
+        what woke it stays for the next one who asks.
+        """
+        self._future.set_result(None)
 
     def wake_now(self) -> None:
         """
         Have the task go on at once, until it waits again.
 
-        No task may be current. Whatever the task raises stays in the task,
-        but for SystemExit and KeyboardInterrupt, which asyncio lets through.
+        No task may be current. Whatever the task raises stays in the task, but
+        for SystemExit and KeyboardInterrupt, which asyncio lets through.
         """
-        callback, context = self._callback, self._context
-        if callback is not None:
-            self._callback = None
-            if context is None:
-                callback(self)
-            else:
-                context.run(callback, self)
+        callbacks = self._future._callbacks
+        if not callbacks or len(callbacks) > 1:
+            # It isn't a task that waits, but somebody's own construction.
+            self._future.set_result(None)
+            return
+        callback, context = callbacks[0]
+        self._future.remove_done_callback(callback)
+        context.run(callback, self._done)
