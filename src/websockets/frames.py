@@ -198,15 +198,18 @@ class Frame:
         frame = self
         for extension in extensions or ():
             frame = extension.encode(frame)
-        first = frame.opcode | (
-            frame.fin << 7 | frame.rsv1 << 6 | frame.rsv2 << 5 | frame.rsv3 << 4
-        )
+        first = frame.first_byte()
         # Only bytes count bytes: a memoryview may count larger items.
         data = bytes(frame.data)
         if not mask:
             return build_header(first, len(data), None) + data
         key = generate_mask()
         return build_header(first, len(data), key) + apply_mask(data, key)
+
+    def first_byte(self) -> int:
+        """Return the first byte: FIN, the reserved bits and the opcode."""
+        bits = self.fin << 7 | self.rsv1 << 6 | self.rsv2 << 5 | self.rsv3 << 4
+        return self.opcode | bits
 
     def check(self) -> None:
         """
@@ -322,6 +325,18 @@ class Close:
         """
         if not is_wire_close_code(self.code):
             raise ProtocolError("invalid status code")
+
+
+def cut_reason(reason: str) -> str:
+    """Cut a close reason to what fits beside the code, between characters."""
+    room = MAX_CONTROL_PAYLOAD - 2
+    data = reason.encode()
+    return reason if len(data) <= room else data[:room].decode("utf-8", "ignore")
+
+
+def flatten(data: BytesLike) -> BytesLike:
+    """Return data whose length is its number of bytes."""
+    return bytes(data) if type(data) is memoryview else data
 
 
 def check_payload_size(size: int, max_size: int | None) -> None:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .codes import OK_CLOSE_CODES, CloseCode, Opcode, Side, State
 from .exceptions import (
@@ -43,6 +43,8 @@ from .frames import (
     Frame,
     build_header,
     check_payload_size,
+    cut_reason,
+    flatten,
 )
 from .http11 import Request, Response
 from .imports import lazy_import
@@ -177,13 +179,7 @@ class Protocol:
         self._logger = value
 
     def wrap_logger(self, wrap: Callable[[LoggerLike], LoggerLike] | None) -> None:
-        """
-        Have the logger wrapped before it is used for the first time.
-
-        Args:
-            wrap: makes of the logger the one to use; None for no wrapping.
-
-        """
+        """Have the logger wrapped, unless None, when it is used first."""
         self._wrap_logger = wrap
 
     @property
@@ -362,15 +358,7 @@ class Protocol:
     def _take_frame(self) -> Frame:
         """Make the frame that the reader has read into an object."""
         reader = self.reader
-        bits = reader.reserved
-        frame = Frame(
-            _OPCODES[reader.opcode],
-            reader.take_bytes(),
-            reader.fin,
-            bool(bits & 0x40),
-            bool(bits & 0x20),
-            bool(bits & 0x10),
-        )
+        frame = reader.take_frame()
         if reader.opcode > 7:
             return frame
         if self.extensions and reader.message_reserved:
@@ -441,7 +429,7 @@ class Protocol:
                 return reader.take_text()
             return reader.take_bytes()
         if self._deflate is None:
-            data = bytes(self._take_frame_payload())
+            data = bytes(self._decode_frame(reader.take_frame()).data)
         else:
             try:
                 data = self._deflate.inflate(
@@ -454,20 +442,6 @@ class Protocol:
         if reader.message_opcode == 1:
             return reader.decode_text(data)
         return data
-
-    def _take_frame_payload(self) -> BytesLike:
-        """Return the payload of a data frame, decoded by any extensions."""
-        reader = self.reader
-        bits = reader.reserved
-        frame = Frame(
-            _OPCODES[reader.opcode],
-            reader.take_bytes(),
-            reader.fin,
-            bool(bits & 0x40),
-            bool(bits & 0x20),
-            bool(bits & 0x10),
-        )
-        return self._decode_frame(frame).data
 
     def receive_control(self, opcode: int, data: bytes) -> None:
         """
@@ -583,7 +557,7 @@ class Protocol:
 
         """
         self._begin_message(fin)
-        self.write_data(1, _flatten(data), fin)
+        self.write_data(1, flatten(data), fin)
 
     def send_binary(self, data: BytesLike, fin: bool = True) -> None:
         """
@@ -600,7 +574,7 @@ class Protocol:
 
         """
         self._begin_message(fin)
-        self.write_data(2, _flatten(data), fin)
+        self.write_data(2, flatten(data), fin)
 
     def send_continuation(self, data: BytesLike, fin: bool) -> None:
         """
@@ -619,7 +593,7 @@ class Protocol:
         if not self._fragmenting:
             raise ProtocolError("unexpected continuation frame")
         self._fragmenting = not fin
-        self.write_data(0, _flatten(data), fin)
+        self.write_data(0, flatten(data), fin)
 
     def send_ping(self, data: BytesLike) -> None:
         """
@@ -693,7 +667,7 @@ class Protocol:
         """
         if self._state is OPEN:
             if code != CloseCode.ABNORMAL_CLOSURE:
-                close = Close(code, _cut_reason(reason))
+                close = Close(code, cut_reason(reason))
                 close.check()
                 self._write_close(close)
                 if self.close_rcvd is not None:
@@ -768,9 +742,7 @@ class Protocol:
             for extension in self.extensions:
                 frame = extension.encode(frame)
             data = frame.data
-            first = frame.opcode | (
-                frame.fin << 7 | frame.rsv1 << 6 | frame.rsv2 << 5 | frame.rsv3 << 4
-            )
+            first = frame.first_byte()
         self.write_frame(first, data)
 
     def write_frame(self, first: int, data: BytesLike) -> None:
@@ -804,7 +776,7 @@ class Protocol:
             raise InvalidState(f"connection is {self._state.name.lower()}")
 
     def _write_control(self, opcode: int, data: BytesLike) -> None:
-        data = _flatten(data)
+        data = flatten(data)
         if len(data) > MAX_CONTROL_PAYLOAD:
             raise ProtocolError("control frame too long")
         if self.debug:
@@ -818,27 +790,11 @@ class Protocol:
         self.close_sent = close
 
 
-def _flatten(data: BytesLike) -> BytesLike:
-    """Return data whose length is its number of bytes."""
-    return bytes(data) if type(data) is memoryview else data
-
-
-def _cut_reason(reason: str) -> str:
-    """Cut a close reason to what fits beside the code, between characters."""
-    room = MAX_CONTROL_PAYLOAD - 2
-    data = reason.encode()
-    return reason if len(data) <= room else data[:room].decode("utf-8", "ignore")
-
-
-def _make_aliases(namespace: dict[str, Any]) -> None:
-    # The one upward look-up there is: addresses of the classic API.
-    lazy_import(
-        namespace,
-        aliases={
-            "WebSocketCommonProtocol": ".classic.protocol",
-            "broadcast": ".classic.protocol",
-        },
-    )
-
-
-_make_aliases(globals())
+# The one upward look-up there is: addresses of the classic API.
+lazy_import(
+    globals(),
+    aliases={
+        "WebSocketCommonProtocol": ".classic.protocol",
+        "broadcast": ".classic.protocol",
+    },
+)

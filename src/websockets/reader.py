@@ -447,6 +447,18 @@ class FrameReader:
         start = self._start
         return take_bytes(self._data, start, start + self.length, self._key)
 
+    def take_frame(self) -> Frame:
+        """Return the frame that was read as an object."""
+        bits = self.reserved
+        return Frame(
+            Opcode(self.opcode),
+            self.take_bytes(),
+            self.fin,
+            bool(bits & 0x40),
+            bool(bits & 0x20),
+            bool(bits & 0x10),
+        )
+
     def take_text(self) -> str:
         """
         Return the payload of a frame of a text message, decoded.
@@ -556,10 +568,4 @@ def read_lone_frame(
     reader.feed(bytes(head))
     while not reader.read_frame():
         reader.feed(bytes((yield from read_exact(reader.missing()))))
-    bits = reader.reserved
-    return Frame(
-        Opcode(reader.opcode),
-        reader.take_bytes(),
-        reader.fin,
-        *(bool(bits & bit) for bit in (0x40, 0x20, 0x10)),
-    )
+    return reader.take_frame()
