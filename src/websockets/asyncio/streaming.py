@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MessageStream"]
 
-DataT = TypeVar("DataT", str, bytes, Data)
+DataT = TypeVar("DataT", bound=Data)
 
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..asyncio.broadcasting import broadcast
 from ..asyncio.connection import Connection
 from ..codes import CloseCode, Side, State
 from ..datastructures import Headers
-from ..exceptions import ConnectionClosed, ConnectionClosedOK
+from ..exceptions import ConnectionClosed
 from ..extensions.base import Extension
 from ..frames import Close
 from ..protocol import Protocol
@@ -210,25 +210,6 @@ class WebSocketCommonProtocol(Connection, asyncio.BufferedProtocol):
         return self._inbox.messages
 
     @property
-    def ping_interval(self) -> float | None:
-        """Seconds between keepalive pings; None for no pings."""
-        return self._session.clock.ping_interval
-
-    @property
-    def ping_timeout(self) -> float | None:
-        """Seconds for a sign of life after a keepalive ping; None for no limit."""
-        return self._session.clock.ping_timeout
-
-    @property
-    def close_timeout(self) -> float | None:
-        """Seconds for the closing handshake; None for no limit."""
-        return self._session.clock.close_timeout
-
-    @close_timeout.setter
-    def close_timeout(self, value: float | None) -> None:
-        self._session.clock.close_timeout = value
-
-    @property
     def max_size(self) -> int | None:
         """Most bytes in a received message; None for no limit."""
         return self.protocol.max_size
@@ -238,40 +219,11 @@ class WebSocketCommonProtocol(Connection, asyncio.BufferedProtocol):
         self.protocol.max_size = value
 
     @property
-    def max_queue(self) -> int | tuple[int | None, int | None] | None:
-        """Messages that may wait to be received; None for no limit."""
-        return self._settings.max_queue
-
-    @property
     def read_limit(self) -> int:
         """Bytes that are still read when ``max_queue`` messages wait."""
         return self._settings.read_limit
 
-    @property
-    def write_limit(self) -> int | tuple[int, int | None]:
-        """Bytes that may wait to be written before sending waits."""
-        return self._settings.write_limit
-
     # Messages.
-
-    def __aiter__(self) -> AsyncIterator[Data]:
-        """
-        Iterate over messages until the connection is closed.
-
-        Ends when it is closed with code 1000 (OK) or 1001 (going away) or
-        without a code, and raises :exc:`ConnectionClosedError` otherwise.
-        """
-        if type(self).recv is not Connection.recv or "recv" in vars(self):
-            return self._iterate()
-        return self
-
-    async def _iterate(self) -> AsyncIterator[Data]:
-        """Iterate over what a recv() gives that isn't ours."""
-        try:
-            while True:
-                yield await self.recv()
-        except ConnectionClosedOK:
-            return
 
     async def _recv_or_none(self) -> Data | None:
         try:

@@ -9,6 +9,10 @@ bytes, which bounds memory whatever their number is. Reading doesn't pause as
 soon as the first limit is passed, but when besides a reserve of bytes is used
 up: a connection whose application is slow goes on reading until then, so that
 pings and close frames behind a few waiting messages are still answered.
+
+Who wants the parts of a message as they come opens a stream. From then on parts
+wait among the messages, one by one, and the limits apply to them. When the stream
+ends, parts that nobody has taken become messages again.
 """
 
 from __future__ import annotations
@@ -27,14 +31,19 @@ class Fragments:
 
     Attributes:
         parts: the content of each frame: all str or all bytes.
+        streamed: whether this is one part of a message, which waits for who
+            takes it as it comes.
+        last: whether the message ends with it.
 
     """
 
-    __slots__ = ("parts", "size")
+    __slots__ = ("last", "parts", "size", "streamed")
 
     def __init__(self) -> None:
         self.parts: list[str] | list[bytes] = []
         self.size = 0
+        self.streamed = False
+        self.last = True
 
     def add(self, part: str | bytes) -> None:
         """Add the content of the next frame."""
@@ -71,10 +80,22 @@ class Inbox:
         messages: the messages, first received first.
         partial: the message whose last frame hasn't come yet; None if there is
             none.
+        streaming: whether parts wait one by one.
+        skipping: whether the rest of a message is dropped, whose first parts
+            were taken by someone who didn't want the others.
 
     """
 
-    __slots__ = ("high", "low", "max_bytes", "messages", "partial", "reserve")
+    __slots__ = (
+        "high",
+        "low",
+        "max_bytes",
+        "messages",
+        "partial",
+        "reserve",
+        "skipping",
+        "streaming",
+    )
 
     def __init__(
         self,
@@ -90,6 +111,8 @@ class Inbox:
         self.reserve = reserve
         self.messages: deque[Message] = deque()
         self.partial: Fragments | None = None
+        self.streaming = False
+        self.skipping = False
 
     def put(self, message: Message) -> None:
         """Add a message."""
@@ -97,12 +120,54 @@ class Inbox:
 
     def put_part(self, part: str | bytes, last: bool) -> None:
         """Add the content of one of several frames of a message."""
+        if self.skipping:
+            self.skipping = not last
+            return
+        if self.streaming:
+            self._put_streamed(part, last)
+            return
         if self.partial is None:
             self.partial = Fragments()
         self.partial.add(part)
         if last:
             self.messages.append(self.partial)
             self.partial = None
+
+    def _put_streamed(self, part: str | bytes, last: bool) -> None:
+        fragment = Fragments()
+        fragment.add(part)
+        fragment.streamed = True
+        fragment.last = last
+        self.messages.append(fragment)
+
+    def begin_stream(self) -> None:
+        """Have parts wait one by one, those of a message under way included."""
+        self.streaming = True
+        if self.partial is not None:
+            parts, self.partial = self.partial.parts, None
+            for part in parts:
+                self._put_streamed(part, False)
+
+    def end_stream(self, drop: bool = False) -> None:
+        """
+        Have parts make up messages again.
+
+        Args:
+            drop: whether the rest of the first message isn't wanted.
+
+        """
+        self.streaming = False
+        # Whoever waits has this very deque.
+        waiting = list(self.messages)
+        self.messages.clear()
+        for message in waiting:
+            if type(message) is not Fragments or not message.streamed:
+                self.messages.append(message)
+            elif drop:
+                drop = not message.last
+            else:
+                self.put_part(message.parts[0], message.last)
+        self.skipping = drop
 
     def take(self) -> str | bytes:
         """Take the first message; there must be one."""
@@ -118,7 +183,7 @@ class Inbox:
         """Tell whether reading should pause."""
         waiting = len(self.messages)
         if not waiting:
-            return False
+            return self.partial is not None and self.partial.size > self.max_bytes
         size = self.size()
         if self.high is not None and waiting > self.high and size > self.reserve:
             return True

@@ -27,19 +27,28 @@ class Outbox:
 
     """
 
-    __slots__ = ("_is_text", "_protocol", "_started", "fragmenting")
+    __slots__ = ("_is_text", "_protocol", "_started", "_text", "fragmenting")
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self.fragmenting = False
         self._started = False
         self._is_text: bool | None = None
+        self._text: bool | None = None
 
-    def begin(self) -> None:
-        """Begin a message in fragments; none must be under way."""
+    def begin(self, text: bool | None = None) -> None:
+        """
+        Begin a message in fragments; none must be under way.
+
+        Args:
+            text: True for a text message, False for a binary one; None for
+                what the first fragment is.
+
+        """
         self.fragmenting = True
         self._started = False
         self._is_text = None
+        self._text = text
 
     def write(self, fragment: Data, last: bool) -> None:
         """
@@ -69,7 +78,8 @@ class Outbox:
         else:
             # Of a view, the length is the number of items, which may be large.
             data = bytes(fragment) if isinstance(fragment, memoryview) else fragment
-        opcode = 0 if self._started else (1 if is_text else 2)
+        sends_text = is_text if self._text is None else self._text
+        opcode = 0 if self._started else (1 if sends_text else 2)
         self._protocol.write_data(opcode, data, last)
         self._started = True
 
