@@ -33,6 +33,7 @@ from websockets.exceptions import (
     InvalidState,
     NegotiationError,
     RequestLineTooLong,
+    SecurityError,
 )
 from websockets.extensions.base import Extension, ServerExtensionFactory
 from websockets.extensions.permessage_deflate import (
@@ -42,7 +43,7 @@ from websockets.extensions.permessage_deflate import (
 from websockets.frames import Frame
 from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF
-from websockets.server import ServerProtocol
+from websockets.server import MAX_EARLY_DATA, ServerProtocol
 from websockets.typing import ExtensionName, ExtensionParameter, Subprotocol
 
 # The example of RFC 6455, 1.3.
@@ -282,6 +283,20 @@ class TestAccepted:
             assert protocol.events_received()[0] == text("spam")
             protocol.receive_data(b"\x00\x00\x00\x00")
             assert protocol.events_received() == [binary(b"")]
+
+    def test_too_much_before_the_response(self) -> None:
+        for pieces in [request() + bytes(MAX_EARLY_DATA)], [request(), b"x", b""]:
+            protocol = ServerProtocol()
+            for piece in pieces:
+                protocol.receive_data(piece)
+            assert protocol.handshake_exc is None
+        protocol.receive_data(bytes(MAX_EARLY_DATA))
+        assert isinstance(protocol.handshake_exc, InvalidMessage)
+        assert isinstance(protocol.handshake_exc.__cause__, SecurityError)
+        answer, end = protocol.data_to_send()
+        assert bytes(answer).startswith(b"HTTP/1.1 400 ")
+        assert end == b""
+        assert protocol.close_expected()
 
     def test_bad_frame_in_the_same_segment(self) -> None:
         for protocol, event in asked(request() + frame(SERVER, 0x83)):

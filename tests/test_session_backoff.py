@@ -43,6 +43,9 @@ class TestLimits:
         backoff.attempts = 10**9
         assert backoff.limit() == 90.0
 
+    def test_large_factor(self) -> None:
+        assert limits(Backoff(factor=1e200), 4) == [5, 3.1, 90.0, 90.0]
+
 
 class TestDelays:
     @pytest.mark.parametrize("attempts", [0, 1, 5, 100])

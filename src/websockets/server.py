@@ -20,6 +20,7 @@ from .exceptions import (
     InvalidOrigin,
     InvalidState,
     NegotiationError,
+    SecurityError,
 )
 from .extensions.base import Extension, ServerExtensionFactory
 from .headers import (
@@ -45,6 +46,10 @@ __all__ = ["ServerProtocol"]
 
 #: What the ``origins`` arguments list: None stands for no Origin header.
 Origins = Sequence["Origin | str | re.Pattern[str] | None"]
+
+#: Bytes that a client may send before it has the response. An engine that stops
+#: reading when the request has come never gets that many.
+MAX_EARLY_DATA = 2**20
 
 _BROWSER_HINT = (
     "\n\nYou cannot access a WebSocket server directly with a browser. "
@@ -107,7 +112,7 @@ class ServerProtocol(Protocol):
         if self.discarding:
             return
         if self._handshake is None:
-            self._early_data += data
+            self._keep_early_data(data)
             return
         self._handshake.feed(data)
         self._read_request()
@@ -138,7 +143,17 @@ class ServerProtocol(Protocol):
                 self.logger.debug("< %s: %s", name, loggable_value(name, value))
         self._events.append(request)
         self._handshake = None
-        self._early_data += reader.take_rest()
+        self._keep_early_data(reader.take_rest())
+
+    def _keep_early_data(self, data: BytesLike) -> None:
+        """Keep what comes before the response, as far as that is sensible."""
+        if len(self._early_data) + len(data) > MAX_EARLY_DATA:
+            error = SecurityError(
+                f"more than {MAX_EARLY_DATA} bytes came before the response"
+            )
+            self._fail_handshake(error, answer=True)
+        else:
+            self._early_data += data
 
     def _fail_handshake(self, exc: Exception, *, answer: bool) -> None:
         """Refuse what isn't a request that we can read."""

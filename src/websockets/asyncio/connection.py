@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import math
+import time
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -432,7 +433,7 @@ class Connection(Engine):
         self.protocol.send_ping(payload)
         loop = self._get_loop()
         waiter: asyncio.Future[float] = loop.create_future()
-        pings.add(payload, waiter, loop.time())
+        pings.add(payload, waiter, time.perf_counter())
         self._written()
         return _acknowledged_by_end(waiter) if ack_on_close else waiter
 

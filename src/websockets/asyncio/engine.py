@@ -430,7 +430,7 @@ class Engine:
     def _acknowledge_pongs(self) -> None:
         """Tell those who wait for pongs that they have come."""
         session = self._session
-        now = self._get_loop().time()
+        now = time.perf_counter()
         pongs, session.pongs = session.pongs, []
         for data in pongs:
             if self.protocol.debug and data in session.pings:
@@ -578,7 +578,7 @@ class Engine:
         if self.protocol.debug:
             self.logger.debug("%% sending keepalive ping %s", payload.hex())
         self.protocol.send_ping(payload)
-        pings.add(payload, None, self._get_loop().time())
+        pings.add(payload, None, time.perf_counter())
         self._written()
 
     def _fail_silent(self) -> None:

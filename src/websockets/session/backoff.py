@@ -72,9 +72,10 @@ class Backoff:
         """Return the most seconds that the next delay may have."""
         if self.attempts == 0:
             return min(self.initial, self.maximum)
-        # From some number of attempts on, the power would be too large a number.
-        power = self.factor ** min(self.attempts - 1, 64)
-        return min(self.minimum * power, self.maximum)
+        try:
+            return min(self.minimum * self.factor ** (self.attempts - 1), self.maximum)
+        except OverflowError:
+            return self.maximum
 
     def failed(self) -> float:
         """Note that an attempt failed; return how many seconds to wait."""
