@@ -32,6 +32,11 @@ from websockets.classic.server import WebSocketServerProtocol
 from websockets.exceptions import ConnectionClosedOK
 
 
+def make_eager_task(loop: Any, coro: Any, **kwargs: Any) -> Any:
+    """Do what asyncio.eager_task_factory does; not all loops call it the same."""
+    return asyncio.Task(coro, loop=loop, **{**kwargs, "eager_start": True})
+
+
 @pytest.fixture(params=["normal", "debug", "eager"])
 async def mode(request: pytest.FixtureRequest) -> Any:
     """Run a test with asyncio's debug mode, and with eager tasks, too."""
@@ -41,7 +46,7 @@ async def mode(request: pytest.FixtureRequest) -> Any:
     if request.param == "eager":
         if sys.version_info < (3, 12):
             pytest.skip("eager tasks came with Python 3.12")
-        loop.set_task_factory(asyncio.eager_task_factory)
+        loop.set_task_factory(make_eager_task)
     yield request.param
     loop.set_debug(False)
     loop.set_task_factory(None)
