@@ -40,10 +40,10 @@ async def park(times: int = 1) -> tuple[Waiter, asyncio.Task[str], list[int]]:
         return "woken"
 
     task = asyncio.create_task(run())
-    assert not waiter.waiting
+    assert not waiter.is_waiting()
     await turns(1)
     assert waiter.parked
-    assert waiter.waiting
+    assert waiter.is_waiting()
     return waiter, task, woken
 
 
@@ -57,7 +57,7 @@ async def test_waking_now() -> None:
     assert await call_alone(wake) is True
     assert woken == [0]
     assert not waiter.parked
-    assert not waiter.waiting
+    assert not waiter.is_waiting()
     assert await task == "woken"
 
 
@@ -65,7 +65,7 @@ async def test_waking_soon() -> None:
     waiter, task, woken = await park()
     waiter.wake_soon()
     assert waiter.parked
-    assert not waiter.waiting
+    assert not waiter.is_waiting()
     assert woken == []
     assert await task == "woken"
     assert not waiter.parked
@@ -77,14 +77,14 @@ async def test_waiting_again() -> None:
 
     def wake_twice() -> None:
         waiter.wake_now()
-        assert waiter.waiting
+        assert waiter.is_waiting()
         waiter.wake_now()
 
     await call_alone(wake_twice)
     waiter.wake_soon()
     await turns(1)
     assert woken == [0, 1, 2]
-    assert waiter.waiting
+    assert waiter.is_waiting()
     await call_alone(waiter.wake_now)
     waiter.wake_soon()
     assert await task == "woken"
@@ -142,7 +142,7 @@ async def test_exits_come_out() -> None:
 async def test_cancelling_who_waits() -> None:
     waiter, task, woken = await park()
     task.cancel("why")
-    assert not waiter.waiting
+    assert not waiter.is_waiting()
     with pytest.raises(asyncio.CancelledError, match="why"):
         await task
     assert woken == []
@@ -161,7 +161,7 @@ async def test_waiting_after_somebody_was_cancelled() -> None:
 
     second = asyncio.create_task(run())
     await turns(1)
-    assert waiter.waiting
+    assert waiter.is_waiting()
     await call_alone(waiter.wake_now)
     assert await second == "woken"
 
@@ -198,10 +198,10 @@ async def test_somebody_who_is_not_a_task() -> None:
     waiter = Waiter(asyncio.get_running_loop())
     steps = waiter.__await__()
     future = next(steps)
-    assert waiter.waiting
+    assert waiter.is_waiting()
     waiter.wake_now()
     assert future.done()
-    assert not waiter.waiting
+    assert not waiter.is_waiting()
     with pytest.raises(StopIteration):
         next(steps)
     assert not waiter.parked

@@ -85,6 +85,43 @@ def test_mask_around_the_threshold(build: Any, change: int) -> None:
 
 @builds
 @given(
+    parts=st.lists(st.binary(max_size=20), max_size=6),
+    head=st.binary(max_size=9),
+    rest=st.binary(max_size=9),
+)
+def test_appends_payloads(
+    build: Any, parts: list[bytes], head: bytes, rest: bytes
+) -> None:
+    whole = b"".join(parts)
+    for mask in b"", KEY:
+        sent = slow_mask(whole, mask) if mask else whole
+        payload = bytearray()
+        for part in parts:
+            size = len(payload)
+            data = bytearray(head + sent[size : size + len(part)] + rest)
+            start, stop = len(head), len(head) + len(part)
+            assert build.append_payload(payload, data, start, stop, mask) is None
+        assert payload == whole
+
+
+@builds
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 65537])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_builds_frames(build: Any, size: int, kind: type) -> None:
+    data = os.urandom(size)
+    if size < 126:
+        header = bytes([0x81, size])
+    elif size < 65536:
+        header = b"\x81\x7e" + size.to_bytes(2, "big")
+    else:
+        header = b"\x81\x7f" + size.to_bytes(8, "big")
+    frame = build.build_frame(0x81, kind(data))
+    assert type(frame) is bytes
+    assert frame == header + data
+
+
+@builds
+@given(
     head=st.binary(min_size=4, max_size=20),
     payload=st.binary(max_size=300),
     rest=st.binary(max_size=9),

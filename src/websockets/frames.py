@@ -58,11 +58,6 @@ CTRL_OPCODES = CLOSE, PING, PONG
 #: RFC 6455, 5.5: control frames carry at most this many bytes.
 MAX_CONTROL_PAYLOAD = 125
 
-#: Headers of unmasked frames by first byte and length, for lengths below 126.
-SHORT_HEADERS = [
-    [bytes((first, length)) for length in range(126)] for first in range(256)
-]
-
 
 def build_header(first: int, length: int, mask: bytes | None) -> bytes:
     """
@@ -76,7 +71,7 @@ def build_header(first: int, length: int, mask: bytes | None) -> bytes:
     """
     if mask is None:
         if length < 126:
-            return SHORT_HEADERS[first][length]
+            return bytes((first, length))
         if length < 65536:
             return struct.pack("!BBH", first, 126, length)
         return struct.pack("!BBQ", first, 127, length)

@@ -1,5 +1,6 @@
 cimport cython
 from .reader cimport FrameReader
+from .speedups cimport build_frame
 
 cdef class Protocol:
     cdef public object side, extensions, subprotocol, handshake_exc, parser_exc, close_rcvd, close_sent, close_rcvd_then_sent

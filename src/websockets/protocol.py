@@ -38,7 +38,6 @@ from .extensions.compression import Compressor
 from .extensions.permessage_deflate import PerMessageDeflate
 from .frames import (
     MAX_CONTROL_PAYLOAD,
-    SHORT_HEADERS,
     Close,
     Frame,
     build_header,
@@ -49,6 +48,7 @@ from .frames import (
 from .http11 import Request, Response
 from .imports import lazy_import
 from .reader import MAX_FRAGMENTS, FrameReader
+from .speedups import build_frame
 from .typing import BytesLike, LoggerLike, Subprotocol
 from .utils import apply_mask, generate_mask
 
@@ -722,12 +722,7 @@ class Protocol:
             size = len(data)
             if size < _LARGE:
                 self.unsent += size + 14
-                header = (
-                    SHORT_HEADERS[first][size]
-                    if size < 126
-                    else build_header(first, size, None)
-                )
-                self.writes.append(header + data)
+                self.writes.append(build_frame(first, data))
             else:
                 self.write_frame(first, data)
             return
@@ -753,7 +748,7 @@ class Protocol:
             key = generate_mask()
             self.writes.append(build_header(first, size, key) + apply_mask(data, key))
         elif size < _LARGE:
-            self.writes.append(build_header(first, size, None) + data)
+            self.writes.append(build_frame(first, data))
         else:
             self.writes.append(build_header(first, size, None))
             # Transports keep what they can't write at once: nothing mutable.

@@ -1,5 +1,5 @@
 cimport cython
-from .speedups cimport apply_mask, take_bytes, take_text
+from .speedups cimport append_payload, take_bytes, take_text
 
 cdef class FrameReader:
     cdef public int opcode, reserved, message_opcode, message_reserved
@@ -21,7 +21,7 @@ cdef class FrameReader:
     cpdef bint read_frame(self) except -1
     cpdef _begin_fragment(self, int first, int opcode, long long length)
     cpdef _check_size(self, int first, unsigned long long length, long long size)
-    @cython.locals(size="long long")
+    @cython.locals(size="long long", gathered=Py_ssize_t, stop=Py_ssize_t)
     cpdef bint _gather(self) except -1
     cpdef bytes take_bytes(self)
     cpdef str take_text(self)

@@ -35,7 +35,7 @@ from collections.abc import Callable, Generator
 from .codes import Opcode
 from .exceptions import PayloadTooBig, ProtocolError, TooManyFragments
 from .frames import Frame
-from .speedups import apply_mask, take_bytes, take_text
+from .speedups import append_payload, take_bytes, take_text
 from .typing import BytesLike
 from .utils import env_limit
 
@@ -379,7 +379,7 @@ class FrameReader:
             self._pos = pos + length
             self._gathered = False
             return True
-        self._mask = bytes(data[key : key + 4])
+        self._mask = bytes(data[key : key + 4]) if self._masked else b""
         self._pos = pos
         self._missing = length
         return self._gather()
@@ -422,15 +422,12 @@ class FrameReader:
         size = min(self._missing, self._end - self._pos)
         if not size:
             return False
-        part = take_bytes(self._data, self._pos, self._pos + size, -1)
-        if self._masked:
-            offset = len(self._partial) & 3
-            mask = self._mask[offset:] + self._mask[:offset]
-            part = apply_mask(part, mask)
+        gathered = len(self._partial)
+        stop = self._pos + size
+        append_payload(self._partial, self._data, self._pos, stop, self._mask)
+        self._pos = stop
         if self.message_opcode == self._text and not self.message_reserved:
-            self._validate(part, last=size == self._missing)
-        self._partial += part
-        self._pos += size
+            self._validate(gathered, last=size == self._missing)
         self._missing -= size
         self._gathered = not self._missing
         return self._gathered
@@ -498,14 +495,15 @@ class FrameReader:
             self._decoder.reset()
         return _decode(self._decoder, data, self.fin)
 
-    def _validate(self, part: BytesLike, last: bool) -> None:
-        """Check a part of an incomplete text frame (RFC 6455, 8.1)."""
+    def _validate(self, start: int, last: bool) -> None:
+        """Check a text frame from where it was checked so far (RFC 6455, 8.1)."""
         if self._validator is None:
             self._validator = _make_decoder()
-        if not self._partial:
+        if not start:
             self._validator.reset()
             if not self.opcode and self._decoder is not None:
                 self._validator.setstate(self._decoder.getstate())
+        part = memoryview(self._partial)[start:]
         _decode(self._validator, part, last and self.fin)
 
     def count(self, size: int) -> None:

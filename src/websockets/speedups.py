@@ -6,9 +6,18 @@ this module's place. Tests hold the two to the same behaviour.
 
 from __future__ import annotations
 
+import struct
+
 from .typing import BytesLike
 
-__all__ = ["apply_mask", "compiled", "take_bytes", "take_text"]
+__all__ = [
+    "append_payload",
+    "apply_mask",
+    "build_frame",
+    "compiled",
+    "take_bytes",
+    "take_text",
+]
 
 #: Whether this is the extension.
 compiled = False
@@ -19,6 +28,11 @@ compiled = False
 _LARGE = 8000
 
 _ALL_BYTES = bytes(range(256))
+
+# Headers of short unmasked frames by first byte and length.
+_SHORT_HEADERS = [
+    [bytes((first, length)) for length in range(126)] for first in range(256)
+]
 
 
 def apply_mask(data: BytesLike, mask: BytesLike) -> bytes:
@@ -53,6 +67,43 @@ def _mask_large(data: BytesLike, mask: bytes) -> bytes:
         table = apply_mask(_ALL_BYTES, bytes([byte]) * 4)
         masked[start::4] = masked[start::4].translate(table)
     return bytes(masked)
+
+
+def append_payload(
+    payload: bytearray, data: bytearray, start: int, stop: int, mask: bytes
+) -> None:
+    """Append a part of a payload to those that came before it.
+
+    Args:
+        payload: what came before; the part is appended.
+        data: the buffer that has the part.
+        start: where the part begins.
+        stop: where it ends.
+        mask: the four bytes of the masking key; empty if it isn't masked.
+
+    """
+    part: BytesLike = memoryview(data)[start:stop]
+    if mask:
+        # The key goes on where the last part left it.
+        offset = len(payload) & 3
+        part = apply_mask(part, mask[offset:] + mask[:offset])
+    payload += part
+
+
+def build_frame(first: int, data: BytesLike) -> bytes:
+    """Build an unmasked frame (RFC 6455, 5.2).
+
+    Args:
+        first: its first byte: FIN, the reserved bits and the opcode.
+        data: its payload.
+
+    """
+    size = len(data)
+    if size < 126:
+        return _SHORT_HEADERS[first][size] + data
+    if size < 65536:
+        return struct.pack("!BBH", first, 126, size) + data
+    return struct.pack("!BBQ", first, 127, size) + data
 
 
 def take_bytes(data: bytearray, start: int, stop: int, key: int) -> bytes:

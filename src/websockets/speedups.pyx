@@ -11,9 +11,11 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
 cdef extern from *:
     """
@@ -54,7 +56,14 @@ cdef extern from *:
         const unsigned char *key,
     ) noexcept
 
-__all__ = ["apply_mask", "compiled", "take_bytes", "take_text"]
+__all__ = [
+    "append_payload",
+    "apply_mask",
+    "build_frame",
+    "compiled",
+    "take_bytes",
+    "take_text",
+]
 
 compiled = True
 
@@ -81,6 +90,55 @@ cpdef bytes apply_mask(data, mask):
             PyBuffer_Release(&view)
     finally:
         PyBuffer_Release(&key)
+
+
+cpdef append_payload(
+    bytearray payload, bytearray data, Py_ssize_t start, Py_ssize_t stop, bytes mask
+):
+    """Append a part of a payload to others; see speedups.py."""
+    cdef unsigned char *source = _checked(data, start, stop, -1) + start
+    cdef Py_ssize_t size = len(payload)
+    cdef unsigned char key[4]
+    cdef unsigned char *target
+    cdef int i
+    if payload is None or payload is data:
+        raise TypeError("payload must be another bytearray")
+    PyByteArray_Resize(payload, size + stop - start)
+    target = <unsigned char *>PyByteArray_AS_STRING(payload) + size
+    if mask:
+        if len(mask) != 4:
+            raise ValueError(f"mask must contain 4 bytes; got {len(mask)}")
+        for i in range(4):
+            key[i] = (<const unsigned char *>PyBytes_AS_STRING(mask))[(size + i) & 3]
+        ws_mask(target, source, stop - start, key)
+    else:
+        memcpy(target, source, stop - start)
+
+
+cpdef bytes build_frame(int first, data):
+    """Build an unmasked frame; see speedups.py."""
+    cdef Py_buffer view
+    cdef unsigned char *frame
+    cdef bytes built
+    cdef Py_ssize_t header, i
+    if not 0 <= first < 256:
+        raise IndexError("the first byte must be a byte")
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        header = 2 if view.len < 126 else 4 if view.len < 65536 else 10
+        built = PyBytes_FromStringAndSize(NULL, header + view.len)
+        frame = <unsigned char *>PyBytes_AS_STRING(built)
+        frame[0] = first
+        if header == 2:
+            frame[1] = view.len
+        else:
+            frame[1] = 126 if header == 4 else 127
+            for i in range(2, header):
+                frame[i] = (<uint64_t>view.len >> (8 * (header - 1 - i))) & 0xFF
+        memcpy(frame + header, view.buf, view.len)
+        return built
+    finally:
+        PyBuffer_Release(&view)
 
 
 cpdef bytes take_bytes(

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from ..codes import State
 from ..extensions.compression import TINY
 from ..extensions.permessage_deflate import PerMessageDeflate
-from ..frames import build_header
+from ..speedups import build_frame
 from ..typing import BytesLike, Data
 from .connection import Connection
 
@@ -120,8 +120,7 @@ class _Frames:
 
     def _plain_frame(self) -> bytes:
         if self._plain is None:
-            header = build_header(0x80 | self.opcode, len(self.data), None)
-            self._plain = header + self.data
+            self._plain = build_frame(0x80 | self.opcode, self.data)
         return self._plain
 
     def _compressed_frame(self, deflate: PerMessageDeflate) -> bytes:
@@ -144,4 +143,4 @@ class _Frames:
         data = fresh.deflate(self.data, True)
         if len(data) >= len(self.data):
             return self._plain_frame()
-        return build_header(0xC0 | self.opcode, len(data), None) + data
+        return build_frame(0xC0 | self.opcode, data)

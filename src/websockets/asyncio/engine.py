@@ -33,7 +33,6 @@ import logging
 import sys
 import time
 import uuid
-from asyncio import current_task
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -46,7 +45,7 @@ from ..session.inbox import Inbox
 from ..session.session import Session
 from ..session.settings import Settings
 from ..typing import LoggerLike, Subprotocol
-from .loops import BUFFER_SIZE, Deadline, LoopState, loop_state
+from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
 from .waiters import Waiter
 
 __all__ = ["Engine"]
@@ -402,7 +401,7 @@ class Engine:
         protocol = self.protocol
         if self._inbox.messages or protocol._state is CLOSED:
             waiter = self._recv_waiter
-            if waiter is not None and waiter.waiting:
+            if waiter is not None and waiter.is_waiting():
                 self._wake(waiter)
         if session.pongs:
             self._acknowledge_pongs()
@@ -672,7 +671,7 @@ class Engine:
             self._deadline = None
         self.protocol.writes.clear()
         self.handshake_ready()
-        if self._recv_waiter is not None and self._recv_waiter.waiting:
+        if self._recv_waiter is not None and self._recv_waiter.is_waiting():
             self._recv_waiter.wake_soon()
         self._writing_paused = False
         release(self._drain_waiters)

@@ -11,13 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import sys
 import weakref
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
-__all__ = ["LoopState", "loop_state"]
+__all__ = ["LoopState", "current_task", "loop_state"]
 
-#: Bytes read at once. More doesn't read faster; less costs more calls.
-BUFFER_SIZE = 2**16
+current_task: Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None]
+if sys.version_info >= (3, 12):
+    current_task = asyncio.current_task
+else:
+    # It's a function in Python there, and this is all it does for a known loop.
+    current_task = vars(asyncio.tasks)["_current_tasks"].get
+
+#: Bytes read at once: a frame of 64 KiB with its header, and more small ones than
+#: anyone sends in a row.
+BUFFER_SIZE = 2**17
 
 #: Deadlines looked at before other callbacks of the event loop have their turn.
 _DEADLINES_PER_TURN = 256

@@ -59,9 +59,8 @@ class Waiter:
         finally:
             self.parked = False
 
-    @property
-    def waiting(self) -> bool:
-        """Whether a task waits here and wasn't woken yet."""
+    def is_waiting(self) -> bool:
+        """Tell whether a task waits here and wasn't woken yet."""
         return self.parked and not self._future.done()
 
     def wake_soon(self) -> None:
