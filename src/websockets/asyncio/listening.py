@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Iterable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
 
 from ..codes import CloseCode, State
 from ..typing import LoggerLike
@@ -46,6 +46,35 @@ class Listener(Generic[ConnectionT]):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._close_task: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[None] | None = None
+
+    async def listen(
+        self,
+        factory: Callable[[], Any],
+        host: Any,
+        port: int | None,
+        options: dict[str, Any],
+    ) -> None:
+        """
+        Begin to listen.
+
+        Args:
+            factory: makes connections.
+            host: where to listen, as for ``create_server()``.
+            port: where to listen; 0 for any free port.
+            options: arguments for the event loop's ``create_server()``, or for
+                ``create_unix_server()`` where ``unix`` is among them and true.
+
+        Raises:
+            OSError: if it can't listen there.
+
+        """
+        loop = asyncio.get_running_loop()
+        options = dict(options)
+        if options.pop("unix", False):
+            server = await loop.create_unix_server(factory, **options)
+        else:
+            server = await loop.create_server(factory, host, port, **options)
+        self.attach(server, loop)
 
     def attach(self, server: asyncio.Server, loop: asyncio.AbstractEventLoop) -> None:
         """Take the asyncio server that accepts connections."""

@@ -11,6 +11,7 @@ import http
 from typing import TYPE_CHECKING, Protocol
 
 from ..codes import State
+from ..datastructures import HeadersLike
 from ..exceptions import InvalidMessage
 from ..http11 import Request, Response
 from ..server import ServerProtocol
@@ -19,11 +20,19 @@ if TYPE_CHECKING:
     from ..client import ClientProtocol
     from .connection import Connection
 
-__all__ = ["ServerHooks", "accept", "initiate", "refuse"]
+__all__ = ["ServerHooks", "accept", "initiate", "make_request", "refuse"]
 
 
 class ServerHooks(Protocol):
-    """What a server's face has to say about a handshake."""
+    """
+    What a server's face has to say about a handshake.
+
+    Attributes:
+        failure: what the log says when one of these raises an exception.
+
+    """
+
+    failure: str
 
     def is_serving(self) -> bool:
         """Tell whether the server accepts connections."""
@@ -67,7 +76,7 @@ async def accept(connection: Connection, hooks: ServerHooks) -> Response | None:
         raise
     except Exception as exc:
         protocol.handshake_exc = exc
-        connection.logger.error("opening handshake failed", exc_info=True)
+        connection.logger.error(hooks.failure, exc_info=True)
         response = protocol.reject(
             http.HTTPStatus.INTERNAL_SERVER_ERROR,
             "Failed to open a WebSocket connection.\n"
@@ -123,6 +132,29 @@ def _send(connection: Connection, response: Response) -> None:
     connection._written()
     if response.status_code == 101:
         connection.opened()
+
+
+def make_request(
+    protocol: ClientProtocol,
+    headers: HeadersLike | None,
+    user_agent_header: str | None,
+) -> Request:
+    """
+    Make the request of a handshake.
+
+    Args:
+        protocol: the connection's protocol.
+        headers: headers to add to it; those with the same name stay.
+        user_agent_header: value of the User-Agent header, unless it is among
+            them; None to send none.
+
+    """
+    request = protocol.connect()
+    if headers is not None:
+        request.headers.update(headers)
+    if user_agent_header is not None and "User-Agent" not in request.headers:
+        request.headers["User-Agent"] = user_agent_header
+    return request
 
 
 async def initiate(connection: Connection, request: Request) -> None:

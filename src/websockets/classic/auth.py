@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import functools
-import hmac
-import http
-import inspect
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from ..asyncio.credentials import (
+    CheckCredentials,
+    Credentials,
+    Unauthorized,
+    ask,
+    authenticate,
+    make_check,
+)
 from ..datastructures import Headers
-from ..exceptions import InvalidHeader
-from ..headers import build_www_authenticate_basic, parse_authorization_basic
 from .server import HTTPResponse, WebSocketServerProtocol
 
 __all__ = ["BasicAuthWebSocketServerProtocol", "basic_auth_protocol_factory"]
-
-Credentials = tuple[str, str]
-CheckCredentials = Callable[[str, str], Awaitable[bool] | bool]
 
 
 class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
@@ -61,33 +61,18 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
         """
         if self._check_credentials is None:
             return False
-        answer = self._check_credentials(username, password)
-        return bool(await answer if inspect.isawaitable(answer) else answer)
+        return await ask(self._check_credentials, username, password)
 
     async def process_request(
         self, path: str, request_headers: Headers
     ) -> HTTPResponse | None:
         """Check the credentials, and then do what the base class does."""
         try:
-            authorization = request_headers["Authorization"]
-        except LookupError:
-            return self._unauthorized("Missing credentials\n")
-        try:
-            username, password = parse_authorization_basic(authorization)
-        except InvalidHeader:
-            return self._unauthorized("Unsupported credentials\n")
-        if not await self.check_credentials(username, password):
-            return self._unauthorized("Invalid credentials\n")
+            username = await authenticate(request_headers, self.check_credentials)
+        except Unauthorized as exc:
+            return exc.status, [exc.challenge(self.realm)], str(exc).encode()
         self.username = username
         return await super().process_request(path, request_headers)
-
-    def _unauthorized(self, text: str) -> HTTPResponse:
-        challenge = build_www_authenticate_basic(self.realm)
-        return (
-            http.HTTPStatus.UNAUTHORIZED,
-            [("WWW-Authenticate", challenge)],
-            text.encode(),
-        )
 
 
 def basic_auth_protocol_factory(
@@ -122,40 +107,9 @@ def basic_auth_protocol_factory(
     if (credentials is None) == (check_credentials is None):
         raise TypeError("provide either credentials or check_credentials")
     if credentials is not None:
-        check_credentials = _make_check(_read_credentials(credentials))
+        check_credentials = make_check(credentials)
     return functools.partial(
         create_protocol or BasicAuthWebSocketServerProtocol,
         realm=realm,
         check_credentials=check_credentials,
     )
-
-
-def _is_credentials(value: object) -> bool:
-    return (
-        isinstance(value, tuple)
-        and len(value) == 2
-        and all(isinstance(part, str) for part in value)
-    )
-
-
-def _read_credentials(credentials: object) -> list[Credentials]:
-    if _is_credentials(credentials):
-        return [cast(Credentials, credentials)]
-    if isinstance(credentials, Iterable) and not isinstance(credentials, str):
-        several = list(credentials)
-        if all(_is_credentials(item) for item in several):
-            return several
-    # The value isn't shown: it may be a password in the wrong place.
-    raise TypeError("credentials must be a pair of str, or an iterable of such pairs")
-
-
-def _make_check(credentials: list[Credentials]) -> CheckCredentials:
-    passwords = {username: password.encode() for username, password in credentials}
-
-    async def check(username: str, password: str) -> bool:
-        expected = passwords.get(username, b"")
-        # Compared for unknown names too, so that time tells nothing.
-        same = hmac.compare_digest(expected, password.encode())
-        return same and username in passwords
-
-    return check

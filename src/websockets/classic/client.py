@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from ..asyncio import opening
-from ..asyncio.dialing import check_tls, dial, find_redirect, is_same_origin
+from ..asyncio.arguments import check_settings, check_subprotocols, with_compression
+from ..asyncio.connecting import Connector
+from ..asyncio.connecting import without_secrets as _without_secrets  # noqa: F401
 from ..client import ClientProtocol, accept_extensions, accept_subprotocol
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import InvalidHeader, InvalidStatus, InvalidURI, SecurityError
 from ..extensions.base import ClientExtensionFactory, Extension
 from ..extensions.permessage_deflate import enable_client_permessage_deflate
-from ..headers import validate_subprotocols
 from ..http11 import USER_AGENT, Response
 from ..session.backoff import FACTOR, INITIAL_DELAY, MAX_DELAY, MIN_DELAY, Backoff
-from ..session.settings import Settings, check_max_size
 from ..typing import LoggerLike, Origin, Subprotocol
-from ..uri import WebSocketURI, parse_uri
+from ..uri import WebSocketURI
 from .exceptions import InvalidStatusCode, RedirectHandshake
 from .protocol import CLOSE_TIMEOUT, WebSocketCommonProtocol
 
 __all__ = ["WebSocketClientProtocol", "connect", "unix_connect"]
-
-#: What must not reach another origin than it was meant for.
-_SECRETS = ("Authorization", "Cookie", "Proxy-Authorization")
 
 
 class ClassicClientProtocol(ClientProtocol):
@@ -122,12 +118,8 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         protocol.origin = origin
         protocol.available_extensions = available_extensions
         protocol.available_subprotocols = available_subprotocols
-        request = protocol.connect()
+        request = opening.make_request(protocol, extra_headers, self.user_agent_header)
         self.path = request.path
-        if extra_headers is not None:
-            request.headers.update(extra_headers)
-        if self.user_agent_header is not None and "User-Agent" not in request.headers:
-            request.headers["User-Agent"] = self.user_agent_header
         protocol.owner = self
         try:
             await opening.initiate(self, request)
@@ -176,7 +168,7 @@ def _classic_error(uri: WebSocketURI, response: Response) -> Exception:
     return error
 
 
-class Connect:
+class Connect(Connector[WebSocketClientProtocol]):
     """
     Connect to a WebSocket server.
 
@@ -228,14 +220,13 @@ class Connect:
     Cancelling closes what was opened so far.
     """
 
-    #: How many redirects are followed.
-    MAX_REDIRECTS_ALLOWED = 10
-
     #: Seconds between attempts of ``async for``; see :class:`Backoff`.
     BACKOFF_INITIAL = INITIAL_DELAY
     BACKOFF_MIN = MIN_DELAY
     BACKOFF_MAX = MAX_DELAY
     BACKOFF_FACTOR = FACTOR
+
+    FAILED_AGAIN = "! connect failed again; retrying in %d seconds"
 
     def __init__(
         self,
@@ -269,13 +260,10 @@ class Connect:
         create_protocol = create_protocol or klass or WebSocketClientProtocol
         if not callable(create_protocol):
             raise TypeError("create_protocol must be a class or a function")
-        if compression == "deflate":
-            extensions = enable_client_permessage_deflate(extensions)
-        elif compression is not None:
-            raise ValueError(f"unsupported compression: {compression}")
-        if subprotocols is not None:
-            validate_subprotocols(cast(Sequence[Subprotocol], subprotocols))
-        check_max_size(max_size)
+        extensions = with_compression(
+            extensions, compression, enable_client_permessage_deflate
+        )
+        check_subprotocols(subprotocols)
         settings: dict[str, Any] = {
             "open_timeout": open_timeout,
             "ping_interval": ping_interval,
@@ -285,14 +273,9 @@ class Connect:
             "read_limit": read_limit,
             "write_limit": write_limit,
         }
-        Settings(**settings)
-        self.uri = uri
-        self._wsuri = parse_uri(uri)
-        check_tls(self._wsuri, kwargs)
-        self.open_timeout = open_timeout
+        check_settings(max_size, **settings)
+        super().__init__(uri, extra_headers, open_timeout, logger, kwargs)
         self._loop: asyncio.AbstractEventLoop | None = loop
-        self._kwargs = kwargs
-        self._extra_headers = extra_headers
         self._factory = functools.partial(
             create_protocol,
             logger=logger,
@@ -305,148 +288,58 @@ class Connect:
             loop=loop,
             **settings,
         )
-        self.protocol: WebSocketClientProtocol | None = None
 
-    # await connect(...)
-
-    def __await__(self) -> Generator[Any, None, WebSocketClientProtocol]:
-        """Connect."""
-        return self._connect().__await__()
+    @property
+    def protocol(self) -> WebSocketClientProtocol | None:
+        """The connection; None before it is open."""
+        return self.connection
 
     async def _connect(self) -> WebSocketClientProtocol:
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise RuntimeError("connect() was given another event loop than runs here")
-        try:
-            async with asyncio.timeout(self.open_timeout):
-                return await self._follow()
-        except TimeoutError as exc:
-            raise TimeoutError("timed out during opening handshake") from exc
+        return await super()._connect()
 
-    async def _follow(self) -> WebSocketClientProtocol:
-        """Connect where the URI says, and where redirects lead from there."""
-        uri, wsuri, extra_headers = self.uri, self._wsuri, self._extra_headers
-        for _ in range(self.MAX_REDIRECTS_ALLOWED + 1):
-            try:
-                return await self._open(wsuri, extra_headers)
-            except RedirectHandshake as exc:
-                response = exc.__cause__.response  # type: ignore[union-attr]
-            target = find_redirect(wsuri, uri, response)
-            # Only what redirects is a RedirectHandshake.
-            assert target is not None
-            following = parse_uri(target)
-            if not is_same_origin(wsuri, following):
-                self._check_leaving(target)
-                extra_headers = _without_secrets(extra_headers)
-            uri, wsuri = target, following
-        raise SecurityError(f"more than {self.MAX_REDIRECTS_ALLOWED} redirects")
-
-    def _check_leaving(self, target: str) -> None:
-        """Check that a redirect to another origin can be followed."""
-        for name in ("sock", "path", "host", "port"):
-            if self._kwargs.get(name) is not None:
-                raise ValueError(
-                    f"cannot follow a redirect to {target} with the {name} argument, "
-                    "which says to connect elsewhere"
-                )
-
-    async def _open(
-        self, wsuri: WebSocketURI, extra_headers: HeadersLike | None
+    def _make(
+        self, uri: WebSocketURI, headers: HeadersLike | None
     ) -> WebSocketClientProtocol:
-        """Connect to one server, and perform the opening handshake."""
-        factory = functools.partial(
-            self._factory,
-            extra_headers=extra_headers,
-            host=wsuri.host,
-            port=wsuri.port,
-            secure=wsuri.secure,
+        return self._factory(
+            extra_headers=headers, host=uri.host, port=uri.port, secure=uri.secure
         )
-        protocol: WebSocketClientProtocol = await dial(wsuri, factory, self._kwargs)
-        try:
-            await protocol.handshake(
-                wsuri,
-                origin=protocol.origin,
-                available_extensions=protocol.available_extensions,
-                available_subprotocols=protocol.available_subprotocols,
-                extra_headers=protocol.extra_headers,
-            )
-        except BaseException:
-            protocol.transport.abort()
-            await protocol.wait_closed()
-            raise
-        self.protocol = protocol
-        return protocol
 
-    # async with connect(...)
+    async def _handshake(
+        self,
+        connection: WebSocketClientProtocol,
+        uri: WebSocketURI,
+        headers: HeadersLike | None,
+    ) -> None:
+        await connection.handshake(
+            uri,
+            origin=connection.origin,
+            available_extensions=connection.available_extensions,
+            available_subprotocols=connection.available_subprotocols,
+            extra_headers=connection.extra_headers,
+        )
 
-    async def __aenter__(self) -> WebSocketClientProtocol:
-        """Connect."""
-        return await self
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Return where a failure redirects to, or the exception to raise."""
+        if isinstance(exc, RedirectHandshake):
+            return super().process_redirect(cast(InvalidStatus, exc.__cause__))
+        return exc
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        """Close the connection."""
-        assert self.protocol is not None
-        await self.protocol.close()
+    def process_exception(self, exc: Exception) -> Exception | None:
+        """Return None to connect again after a failure, or what to raise."""
+        # Trying these again would end the same.
+        final = isinstance(exc, (InvalidURI, SecurityError, TypeError, ValueError))
+        return exc if final else None
 
-    # async for ... in connect(...)
-
-    async def __aiter__(self) -> AsyncIterator[WebSocketClientProtocol]:
-        """Connect, and connect again whenever the connection is closed."""
-        backoff = Backoff(
+    def make_delays(self) -> Backoff:
+        """Return the delays that follow failures in a row."""
+        return Backoff(
             self.BACKOFF_INITIAL,
             self.BACKOFF_MIN,
             self.BACKOFF_MAX,
             self.BACKOFF_FACTOR,
         )
-        logger = self._factory.keywords["logger"]
-        clock = asyncio.get_running_loop().time
-        while True:
-            try:
-                protocol = await self
-            except (InvalidURI, SecurityError, TypeError, ValueError):
-                # Trying again would end the same.
-                raise
-            except Exception as exc:
-                await _pause(logger, backoff, backoff.failed(), exc)
-                continue
-            opened_at = clock()
-            try:
-                yield protocol
-            finally:
-                await protocol.close()
-            if delay := backoff.ended(clock() - opened_at):
-                await _pause(logger, backoff, delay, None)
-
-
-async def _pause(
-    logger: LoggerLike | None,
-    backoff: Backoff,
-    delay: float,
-    exc: Exception | None,
-) -> None:
-    """Wait before the next attempt, and say so."""
-    logger = logger or logging.getLogger("websockets.client")
-    if exc is None:
-        logger.info("connection ended early; reconnecting in %.1f seconds", delay)
-    elif backoff.attempts == 1:
-        logger.info(
-            "! connect failed; reconnecting in %.1f seconds", delay, exc_info=exc
-        )
-    else:
-        logger.info(
-            "! connect failed again; retrying in %d seconds", delay, exc_info=exc
-        )
-    await asyncio.sleep(delay)
-
-
-def _without_secrets(headers: HeadersLike | None) -> HeadersLike | None:
-    """Leave out what was meant for another origin."""
-    if headers is None:
-        return None
-    kept = Headers(headers)
-    for name in _SECRETS:
-        if name in kept:
-            del kept[name]
-    return kept
 
 
 connect = Connect

@@ -9,17 +9,18 @@ import http
 import inspect
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, cast
+from typing import Any
 
 from ..asyncio import opening
+from ..asyncio.arguments import check_settings, check_subprotocols, with_compression
 from ..asyncio.broadcasting import broadcast
 from ..asyncio.listening import Listener
-from ..codes import CloseCode, State
+from ..asyncio.serving import ServerSide
+from ..codes import State
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import InvalidHandshake
 from ..extensions.base import Extension, ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
-from ..headers import validate_subprotocols
 from ..http11 import SERVER, Request, Response
 from ..server import (
     Origins,
@@ -28,7 +29,6 @@ from ..server import (
     negotiate_extensions,
     offered_subprotocols,
 )
-from ..session.settings import Settings, check_max_size
 from ..typing import ExtensionHeader, LoggerLike, Origin, StatusLike, Subprotocol
 from .exceptions import AbortHandshake
 from .handlers import Handler, without_path
@@ -78,7 +78,7 @@ class ClassicServerProtocol(ServerProtocol):
         return self.owner.process_subprotocol(headers, self.available_subprotocols)
 
 
-class WebSocketServerProtocol(WebSocketCommonProtocol):
+class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
     """
     A server's connection.
 
@@ -119,6 +119,7 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
 
     is_client = False
     side = "server"
+    failure = "opening handshake failed"
 
     def __init__(
         self,
@@ -156,56 +157,6 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         self._select_subprotocol = select_subprotocol
         self.origin: Origin | None = None
 
-    # Life of the connection.
-
-    def connection_made(self, transport: Any) -> None:
-        """Take the transport, and let the server know; called by the loop."""
-        super().connection_made(transport)
-        self.ws_server.register(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End everything; called by the event loop."""
-        super().connection_lost(exc)
-        if self.handler_task is None:
-            self.ws_server.unregister(self)
-
-    def handshake_ready(self) -> None:
-        """Begin the handshake and the handler: the request has come."""
-        if self.handler_task is None and not self._lost:
-            self.handler_task = self._get_loop().create_task(self.handler())
-        super().handshake_ready()
-
-    def handshake_timed_out(self) -> None:
-        """End a connection whose opening handshake takes too long."""
-        if self.debug:
-            self.logger.debug("! timed out during the opening handshake")
-        super().handshake_timed_out()
-        if self.handler_task is not None:
-            self.handler_task.cancel()
-
-    async def handler(self) -> None:
-        """Perform the handshake, run the handler, and close the connection."""
-        try:
-            if await self._opens():
-                try:
-                    # Awaited from here and no deeper: every message that comes
-                    # passes through whatever lies between.
-                    await self.ws_handler(self)
-                except Exception:
-                    self._handler_failed()
-                await self.close()
-                self.logger.info("connection closed")
-        except asyncio.CancelledError:
-            refused = self.protocol.state is State.CONNECTING and (
-                self._handshake_timed_out or not self.ws_server.is_serving()
-            )
-            if not refused:
-                self.fail(CloseCode.INTERNAL_ERROR)
-                raise
-            await self.wait_closed()
-        finally:
-            self.ws_server.unregister(self)
-
     async def _opens(self) -> bool:
         """Perform the handshake; return whether the connection is open."""
         try:
@@ -233,10 +184,6 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         # An override of handshake() may have opened it in its own way.
         return self.protocol.state is State.OPEN
 
-    def _log_failed_handshake(self, exc: Exception) -> None:
-        if self.debug:
-            self.logger.debug("! opening handshake failed: %s", exc)
-
     def _answer_failed_handshake(self, exc: InvalidHandshake) -> None:
         """Answer what an override of :meth:`handshake` raised by itself."""
         if self.protocol.state is not State.CONNECTING or self.protocol.eof_sent:
@@ -246,12 +193,6 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
         else:
             text = f"Failed to open a WebSocket connection: {exc}.\n"
             self.write_http_response(exc.status, {}, text.encode())
-
-    def _handler_failed(self) -> None:
-        """Say that the handler raised an exception, to the log and to the peer."""
-        self.logger.error("connection handler failed", exc_info=True)
-        if self.protocol.state is State.OPEN:
-            self.fail(CloseCode.INTERNAL_ERROR)
 
     # The opening handshake.
 
@@ -298,10 +239,6 @@ class WebSocketServerProtocol(WebSocketCommonProtocol):
                 )
             raise ConnectionError("connection lost during the opening handshake")
         return self.path
-
-    def is_serving(self) -> bool:
-        """Tell whether the server accepts connections."""
-        return bool(self.ws_server.is_serving())
 
     async def answer_request(self, request: Request) -> Response | None:
         """Ask :meth:`process_request` for an answer."""
@@ -595,7 +532,8 @@ class Serve:
         create_protocol = create_protocol or klass or WebSocketServerProtocol
         if not callable(create_protocol):
             raise TypeError("create_protocol must be a class or a function")
-        _check_settings(
+        check_subprotocols(subprotocols)
+        check_settings(
             max_size,
             open_timeout=open_timeout,
             ping_interval=ping_interval,
@@ -618,8 +556,10 @@ class Serve:
             ws_server=self.ws_server,
             logger=logger,
             origins=_with_none(origins),
-            extensions=_with_deflate(extensions, compression),
-            subprotocols=_checked_subprotocols(subprotocols),
+            extensions=with_compression(
+                extensions, compression, enable_server_permessage_deflate
+            ),
+            subprotocols=subprotocols,
             extra_headers=extra_headers,
             server_header=server_header,
             process_request=process_request,
@@ -653,17 +593,9 @@ class Serve:
         await self.ws_server.wait_closed()
 
     async def _start(self) -> WebSocketServer:
-        loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop is not loop:
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise RuntimeError("serve() was given another event loop than runs here")
-        options = dict(self._kwargs)
-        if options.pop("unix", False):
-            server = await loop.create_unix_server(self._factory, **options)
-        else:
-            server = await loop.create_server(
-                self._factory, self._host, self._port, **options
-            )
-        self.ws_server.attach(server, loop)
+        await self.ws_server.listen(self._factory, self._host, self._port, self._kwargs)
         return self.ws_server
 
 
@@ -688,36 +620,12 @@ def unix_serve(
     return Serve(ws_handler, path=path, unix=True, **kwargs)
 
 
-def _with_deflate(
-    extensions: Sequence[ServerExtensionFactory] | None, compression: str | None
-) -> Sequence[ServerExtensionFactory] | None:
-    if compression == "deflate":
-        return enable_server_permessage_deflate(extensions)
-    if compression is not None:
-        raise ValueError(f"unsupported compression: {compression}")
-    return extensions
-
-
-def _checked_subprotocols(
-    subprotocols: Sequence[Subprotocol | str] | None,
-) -> Sequence[Subprotocol | str] | None:
-    if subprotocols is not None:
-        validate_subprotocols(cast(Sequence[Subprotocol], subprotocols))
-    return subprotocols
-
-
 def _with_none(origins: Origins | None) -> Origins | None:
     """Have "" in ``origins`` stand for no Origin header, as None does."""
     if origins is None or "" not in origins:
         return origins
     warnings.warn("use None instead of '' in origins", DeprecationWarning, stacklevel=3)
     return [origin or None for origin in origins]
-
-
-def _check_settings(max_size: Any, **settings: Any) -> None:
-    """Fail at the call, and not in a connection later."""
-    check_max_size(max_size)
-    Settings(**settings)
 
 
 def _make_response(answer: Any) -> Response:

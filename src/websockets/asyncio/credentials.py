@@ -1,0 +1,122 @@
+"""Floor 4, engine: user names and passwords in handshake requests (RFC 7617)."""
+
+from __future__ import annotations
+
+import hmac
+import http
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from typing import cast
+
+from ..datastructures import Headers
+from ..exceptions import InvalidHandshake, InvalidHeader
+from ..headers import build_www_authenticate_basic, parse_authorization_basic
+
+__all__ = [
+    "CheckCredentials",
+    "Credentials",
+    "Unauthorized",
+    "ask",
+    "authenticate",
+    "make_check",
+]
+
+#: A user name and a password.
+Credentials = tuple[str, str]
+
+#: A function, async or not, that tells whether they're right.
+CheckCredentials = Callable[[str, str], Awaitable[bool] | bool]
+
+
+class Unauthorized(InvalidHandshake):
+    """
+    A request without the right user name and password.
+
+    Args:
+        text: what the client should be told.
+
+    """
+
+    status = http.HTTPStatus.UNAUTHORIZED
+
+    def challenge(self, realm: str) -> tuple[str, str]:
+        """Return the header that asks for them, for what is being protected."""
+        return "WWW-Authenticate", build_www_authenticate_basic(realm)
+
+
+async def authenticate(headers: Headers, check: CheckCredentials) -> str:
+    """
+    Check the credentials in a handshake request.
+
+    Args:
+        headers: headers of the request.
+        check: tells whether a user name and a password are right.
+
+    Returns:
+        The user name.
+
+    Raises:
+        Unauthorized: if they're missing or wrong.
+
+    """
+    try:
+        authorization = headers["Authorization"]
+    except LookupError:
+        raise Unauthorized("Missing credentials\n") from None
+    try:
+        username, password = parse_authorization_basic(authorization)
+    except InvalidHeader:
+        raise Unauthorized("Unsupported credentials\n") from None
+    if not await ask(check, username, password):
+        raise Unauthorized("Invalid credentials\n")
+    return username
+
+
+async def ask(check: CheckCredentials, username: str, password: str) -> bool:
+    """Call a function that may be async."""
+    answer = check(username, password)
+    return bool(await answer if inspect.isawaitable(answer) else answer)
+
+
+def make_check(credentials: object) -> CheckCredentials:
+    """
+    Make a function that checks credentials.
+
+    Args:
+        credentials: a pair of user name and password, or several.
+
+    Raises:
+        TypeError: if it's neither.
+
+    """
+    passwords = {
+        username: password.encode()
+        for username, password in _read_credentials(credentials)
+    }
+
+    def check(username: str, password: str) -> bool:
+        expected = passwords.get(username, b"")
+        # Compared for unknown names too, so that time tells nothing.
+        same = hmac.compare_digest(expected, password.encode())
+        return same and username in passwords
+
+    return check
+
+
+def _is_credentials(value: object) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(part, str) for part in value)
+    )
+
+
+def _read_credentials(credentials: object) -> list[Credentials]:
+    if _is_credentials(credentials):
+        return [cast(Credentials, credentials)]
+    if isinstance(credentials, Iterable) and not isinstance(credentials, str):
+        several = list(credentials)
+        if all(_is_credentials(item) for item in several):
+            return several
+    # The value isn't shown: it may be a password in the wrong place.
+    raise TypeError("credentials must be a pair of str, or an iterable of such pairs")
