@@ -73,8 +73,19 @@ TOP = {
     "websockets.exceptions": ERRORS,
     "websockets.typing": [*TYPES, "ExtensionHeader"],
     "websockets.uri": ["WebSocketURI", "parse_uri"],
+    "websockets.asyncio.client": ["ClientConnection"],
     "websockets.asyncio.connection": ["Connection"],
+    "websockets.asyncio.server": ["Server", "ServerConnection", "basic_auth"],
 }
+
+#: Names that stand for something else at the top.
+OTHERS = [
+    ("websockets.connection", "Connection"),
+    ("websockets.client", "ClientConnection"),
+    ("websockets.server", "ServerConnection"),
+    *[("websockets.asyncio.client", name) for name in ("connect", "unix_connect")],
+    *[("websockets.asyncio.server", name) for name in ("serve", "unix_serve")],
+]
 
 #: What modules have besides, in 10.4, 13.1, or both.
 ADDRESSES = {
@@ -83,6 +94,8 @@ ADDRESSES = {
         *["handshake", "headers", "http11", "legacy", "protocol", "server"],
         *["typing", "uri", "version"],
     ],
+    "websockets.asyncio.client": ["connect", "process_exception", "unix_connect"],
+    "websockets.asyncio.server": ["broadcast", "serve", "unix_serve"],
     "websockets.auth": BASIC_AUTH,
     "websockets.client": [*CONNECT, "ClientConnection"],
     "websockets.server": [*SERVE, "ServerConnection"],
@@ -174,9 +187,9 @@ class TestAddresses:
     @pytest.mark.parametrize("module, name", pairs(ADDRESSES))
     def test_name(self, module: str, name: str) -> None:
         value = look_up(module, name)
-        # websockets.connection.Connection is another one: today's Protocol.
-        if name in websockets.__all__ and module != "websockets.connection":
-            assert value is getattr(websockets, name)
+        if name in websockets.__all__:
+            same = value is getattr(websockets, name)
+            assert same is ((module, name) not in OTHERS)
 
     @pytest.mark.parametrize(
         "module", sorted({*TOP, *ADDRESSES} - {"websockets", "websockets.version"})
@@ -191,6 +204,7 @@ class TestAddresses:
             ("websockets.client", "connect", "websockets", "connect"),
             ("websockets.server", "serve", "websockets", "serve"),
             ("websockets.connection", "Connection", "websockets.protocol", "Protocol"),
+            ("websockets.asyncio.server", "broadcast", "websockets", None),
             ("websockets.client", "ClientConnection", "websockets", "ClientProtocol"),
             ("websockets.server", "ServerConnection", "websockets", "ServerProtocol"),
             ("websockets.legacy.exceptions", "InvalidMessage", "websockets", None),

@@ -174,3 +174,64 @@ class TestLimits:
         while inbox.messages:
             inbox.take()
         assert inbox.is_drained()
+
+
+def is_streamed(message: Any) -> bool:
+    return type(message) is Fragments and message.streamed
+
+
+class TestStreams:
+    def test_parts_wait_one_by_one(self) -> None:
+        inbox = Inbox()
+        inbox.put_part("a", last=False)
+        inbox.put_part("b", last=False)
+        inbox.begin_stream()
+        assert inbox.partial is None
+        inbox.put_part("c", last=True)
+        assert all(map(is_streamed, inbox.messages))
+        assert [item.last for item in inbox.messages] == [False, False, True]  # type: ignore[union-attr]
+        assert [inbox.take() for _ in range(3)] == ["a", "b", "c"]
+
+    def test_parts_become_messages_again(self) -> None:
+        inbox = Inbox()
+        messages = inbox.messages
+        inbox.begin_stream()
+        for part, last in ("a", False), ("b", True), ("c", False):
+            inbox.put_part(part, last)
+        inbox.put("whole")
+        inbox.end_stream()
+        assert inbox.messages is messages
+        assert [inbox.take() for _ in range(2)] == ["ab", "whole"]
+        assert inbox.partial is not None
+        inbox.put_part("d", last=True)
+        assert inbox.take() == "cd"
+
+    def test_the_rest_is_dropped(self) -> None:
+        inbox = Inbox()
+        inbox.begin_stream()
+        for part, last in ("b", False), ("c", True), ("x", False), ("y", True):
+            inbox.put_part(part, last)
+        inbox.end_stream(drop=True)
+        assert not inbox.skipping
+        assert inbox.take() == "xy"
+
+    def test_the_rest_that_has_not_come_is_dropped(self) -> None:
+        inbox = Inbox()
+        inbox.begin_stream()
+        inbox.put_part("b", last=False)
+        inbox.end_stream(drop=True)
+        inbox.put_part("c", last=False)
+        assert inbox.skipping
+        inbox.put_part("d", last=True)
+        assert not inbox.skipping
+        assert not inbox.messages
+        inbox.put_part("x", last=True)
+        assert inbox.take() == "x"
+
+    def test_a_large_message_that_has_no_end_yet(self) -> None:
+        inbox = Inbox(max_bytes=10)
+        inbox.put_part(bytes(10), last=False)
+        assert not inbox.is_full()
+        inbox.put_part(b"1", last=False)
+        assert inbox.is_full()
+        assert inbox.is_drained()

@@ -93,3 +93,19 @@ class TestFinish:
         assert not outbox.started
         outbox.write(b"b", last=True)
         assert sent(protocol) == [(0x81, b"a"), (0x82, b"b")]
+
+    @pytest.mark.parametrize(
+        "first, text, opcode", [("a", False, 2), (b"a", True, 1), ("a", None, 1)]
+    )
+    def test_kind(
+        self,
+        protocol: Protocol,
+        outbox: Outbox,
+        first: Any,
+        text: bool | None,
+        opcode: int,
+    ) -> None:
+        outbox.begin(text)
+        outbox.write(first, last=False)
+        outbox.write(first, last=True)
+        assert sent(protocol) == [(opcode, b"a"), (0x80, b"a")]

@@ -2,8 +2,8 @@
 WebSocket clients and servers (RFC 6455) for Python.
 
 The front door: one table says in which room each name lives, and the room is
-opened when the name is used for the first time. The names are the classic API's;
-the rooms' own addresses work just as well.
+opened when the name is used for the first time. Names that both APIs have are the
+classic API's; the rooms' own addresses work just as well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from .imports import lazy_import
 __version__ = _version.version
 
 _ROOMS = {
+    ".asyncio.client": ("ClientConnection",),
     ".asyncio.connection": ("Connection",),
+    ".asyncio.server": ("Server", "ServerConnection", "basic_auth"),
     ".classic.auth": (
         "BasicAuthWebSocketServerProtocol",
         "basic_auth_protocol_factory",
@@ -123,7 +125,11 @@ lazy_import(
 __all__ = sorted(name for names in _ROOMS.values() for name in names)  # noqa: PLE0605
 
 if TYPE_CHECKING:
+    from .asyncio.client import ClientConnection as ClientConnection
     from .asyncio.connection import Connection as Connection
+    from .asyncio.server import Server as Server
+    from .asyncio.server import ServerConnection as ServerConnection
+    from .asyncio.server import basic_auth as basic_auth
     from .classic.auth import (
         BasicAuthWebSocketServerProtocol as BasicAuthWebSocketServerProtocol,
     )

@@ -79,6 +79,10 @@ class Connector(Generic[ConnectionT]):
             """Return None to connect again after a failure, or what to raise."""
             ...
 
+        def make_delays(self) -> Iterable[float] | Backoff:
+            """Return the delays that follow failures in a row."""
+            ...
+
         def _make(self, uri: WebSocketURI, headers: HeadersLike | None) -> ConnectionT:
             """Make a connection to a server."""
             ...
@@ -206,10 +210,6 @@ class Connector(Generic[ConnectionT]):
         await self.connection.close()
 
     # async for ... in connect(...)
-
-    def make_delays(self) -> Iterable[float] | Backoff:
-        """Return the delays that follow failures in a row."""
-        return Backoff()
 
     async def __aiter__(self) -> AsyncIterator[ConnectionT]:
         """Connect, and connect again whenever the connection is closed."""

@@ -409,7 +409,9 @@ class Engine:
             self._flush()
         if protocol._state is not OPEN:
             self._continue_closing()
-        elif self._inbox.messages and not self._reading_paused:
+        elif not self._reading_paused and (
+            self._inbox.messages or self._inbox.partial is not None
+        ):
             self._maybe_pause_reading()
 
     def _wake(self, waiter: Waiter) -> None:
@@ -507,6 +509,10 @@ class Engine:
     # Pausing and resuming reading.
 
     def _maybe_pause_reading(self) -> None:
+        waiter = self._recv_waiter
+        if not self._inbox.messages and waiter is not None and waiter.parked:
+            # Whoever waits for the end of a large message needs the rest of it.
+            return
         if self._session.held or self._inbox.is_full():
             self._pause_reading()
 

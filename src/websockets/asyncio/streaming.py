@@ -109,9 +109,10 @@ class MessageStream(Generic[DataT]):
             inbox.begin_stream()
             try:
                 await self._wait()
-            finally:
-                if not inbox.messages and not self._begun:
+            except BaseException:
+                if not self._begun:
                     inbox.end_stream()
+                raise
         connection._budget -= 1
         self._take(inbox.messages.popleft())
         if connection._reading_paused:
