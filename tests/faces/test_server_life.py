@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+import websockets
 from faces.support import (
     REQUEST,
     Face,
+    FakeTransport,
     Logs,
     close_frame,
     echo,
@@ -192,6 +194,21 @@ async def test_closing_while_a_request_comes(face: Face, number: int) -> None:
         status, _ = await raw.read_head()
         assert status[9:12] in ("503", "101")
     await server.wait_closed()
+
+
+async def test_a_connection_that_comes_after_the_server_was_closed() -> None:
+    """It was accepted before, and a TLS handshake took its time."""
+    server = await websockets.serve(wait_forever, "localhost", 0)
+    server.close()
+    connection = websockets.WebSocketServerProtocol(wait_forever, server)
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    assert b"".join(transport.written).startswith(b"HTTP/1.1 503 ")
+    connection.data_received(REQUEST + b"\r\n")
+    assert connection.handler_task is None
+    connection.connection_lost(None)
+    await server.wait_closed()
+    assert not server.websockets
 
 
 async def test_closing_after_a_refusal_that_the_peer_stays_with(face: Face) -> None:

@@ -87,6 +87,9 @@ class Listener(Generic[ConnectionT]):
     def register(self, connection: ConnectionT) -> None:
         """Take note of a connection that was accepted."""
         self.live.add(connection)
+        if self._close_task is not None:
+            # It was accepted before the server was closed; TLS takes its time.
+            refuse(connection)
 
     def unregister(self, connection: ConnectionT) -> None:
         """Take note of a connection that has ended."""
