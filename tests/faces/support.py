@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import pathlib
 import ssl
@@ -11,8 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import websockets
+from websockets.asyncio import client as modern_client
+from websockets.asyncio import server as modern_server
 from websockets.datastructures import Headers
 from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import State
 from websockets.utils import accept_key
 
 CERTIFICATES = pathlib.Path(__file__).parents[1] / "certificates"
@@ -36,17 +40,184 @@ class Face:
 
     def __init__(self, name: str, module: Any) -> None:
         self.name = name
-        self.connect = module.connect
-        self.serve = module.serve
-        self.unix_connect = module.unix_connect
-        self.unix_serve = module.unix_serve
-        self.broadcast = module.broadcast
+        self.connect: Callable[..., Any] = module.connect
+        self.serve: Callable[..., Any] = module.serve
+        self.unix_connect: Callable[..., Any] = module.unix_connect
+        self.unix_serve: Callable[..., Any] = module.unix_serve
+        self.broadcast: Callable[..., Any] = module.broadcast
 
     def __str__(self) -> str:
         return self.name
 
 
 classic = Face("classic", websockets)
+
+
+class Classic:
+    """The classic names of a modern connection, for tests that ask for them."""
+
+    protocol: Any
+    request: Any
+    response: Any
+
+    @property
+    def open(self) -> bool:
+        return self.protocol.state is State.OPEN
+
+    @property
+    def closed(self) -> bool:
+        return self.protocol.state is State.CLOSED
+
+    @property
+    def path(self) -> Any:
+        return self.request.path
+
+    @property
+    def request_headers(self) -> Any:
+        return self.request.headers
+
+    @property
+    def response_headers(self) -> Any:
+        return self.response.headers
+
+    @property
+    def extensions(self) -> Any:
+        return self.protocol.extensions
+
+    @property
+    def close_rcvd(self) -> Any:
+        return self.protocol.close_rcvd
+
+    @property
+    def close_sent(self) -> Any:
+        return self.protocol.close_sent
+
+    async def ensure_open(self) -> None:
+        await self._open()  # type: ignore[attr-defined]
+
+    @property
+    def messages(self) -> Any:
+        return self._inbox.messages  # type: ignore[attr-defined]
+
+    def fail_connection(self, code: int = 1006, reason: str = "") -> None:
+        self.fail(code, reason)  # type: ignore[attr-defined]
+
+
+class ModernClient(Classic, modern_client.ClientConnection):
+    """A modern client's connection, with the classic names."""
+
+
+class ModernServerSide(Classic, modern_server.ServerConnection):
+    """A modern server's connection, with the classic names."""
+
+
+class Modern(Face):
+    """The modern API, its arguments and attributes by their classic names."""
+
+    def __init__(self) -> None:
+        super().__init__("modern", self)
+
+    @staticmethod
+    def _to_connect(kwargs: dict[str, Any]) -> dict[str, Any]:
+        if "extra_headers" in kwargs:
+            kwargs["additional_headers"] = kwargs.pop("extra_headers")
+        return {"create_connection": ModernClient, **kwargs}
+
+    @staticmethod
+    def _to_serve(kwargs: dict[str, Any]) -> dict[str, Any]:
+        extra_headers = kwargs.pop("extra_headers", None)
+
+        def add(connection: Any, request: Any, response: Any) -> None:
+            headers = extra_headers
+            if callable(headers):
+                headers = headers(request.path, request.headers)
+            response.headers.update(headers or {})
+
+        if extra_headers is not None:
+            kwargs["process_response"] = add
+        if "process_request" in kwargs:
+            kwargs["process_request"] = _with_request(kwargs["process_request"])
+        return {"create_connection": ModernServerSide, **kwargs}
+
+    def connect(self, uri: Any, **kwargs: Any) -> Any:
+        return modern_client.connect(uri, **self._to_connect(kwargs))
+
+    def unix_connect(self, *args: Any, **kwargs: Any) -> Any:
+        return modern_client.unix_connect(*args, **self._to_connect(kwargs))
+
+    def serve(self, *args: Any, **kwargs: Any) -> Any:
+        return self._named(modern_server.serve(*args, **self._to_serve(kwargs)))
+
+    def unix_serve(self, *args: Any, **kwargs: Any) -> Any:
+        return self._named(modern_server.unix_serve(*args, **self._to_serve(kwargs)))
+
+    def broadcast(self, *args: Any, **kwargs: Any) -> None:
+        modern_server.broadcast(*args, **kwargs)
+
+    @staticmethod
+    def _named(server: Any) -> Any:
+        server.websockets = server.live
+        server.ws_server = server
+        return server
+
+
+def _with_request(process_request: Any) -> Any:
+    """Return a classic ``process_request`` in the modern shape."""
+
+    async def ask(connection: Any, request: Any) -> Any:
+        answer = process_request(request.path, request.headers)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer is None:
+            return None
+        status, headers, body = answer
+        response = connection.respond(status, body.decode())
+        response.headers.update(headers)
+        return response
+
+    return ask
+
+
+modern = Modern()
+
+#: Tests of what the modern API doesn't have, or has in another shape, which
+#: test_modern_client and test_modern_server are about.
+CLASSIC_ONLY: dict[str, list[str] | None] = {
+    "test_broadcast": ["test_a_broadcast_does_not_wait"],
+    "test_closing": ["test_a_close_behind_many_messages_is_seen"],
+    "test_connecting": [
+        *["test_what_the_handshake_carries", "test_a_failing_extra_headers_function"],
+        *["test_no_common_subprotocol", "test_origins", "test_older_spellings"],
+        *["test_an_empty_origin_stands_for_none", "test_wrong_handlers"],
+        *["test_a_refusal_carries_the_response", "test_another_loop_is_an_error"],
+        *["test_a_redirect_without_a_location"],
+        *["test_wrong_arguments_fail_at_the_call"],
+    ],
+    "test_hooks": None,
+    "test_liveness": [
+        *["test_a_slow_application_does_not_cut_its_peer", "test_write_limits"],
+        *["test_a_peer_that_does_not_read_slows_us_down"],
+    ],
+    "test_messages": ["test_sending_before_the_handshake_is_an_error"],
+    "test_reconnecting": [
+        *["test_failed_attempts_wait_longer_and_longer"],
+        *["test_handshakes_that_fail_are_tried_again"],
+    ],
+    "test_server_life": [
+        *["test_what_a_server_tells", "test_a_server_closed_by_a_hook_answers_503"],
+    ],
+    "test_transports": ["test_tls"],
+}
+
+
+def is_classic_only(module: str, test: str) -> bool:
+    """Tell whether a test isn't for the modern API; None stands for all."""
+    names = CLASSIC_ONLY.get(module.rpartition(".")[2], [])
+    return names is None or test in names
+
+
+#: Every face that behaviour tests are run with.
+FACES = [classic, modern]
 
 
 class Logs(logging.Handler):
