@@ -18,12 +18,13 @@ from typing import Any, Protocol
 
 __all__ = ["LoopState", "current_task", "loop_state"]
 
-current_task: Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None]
-if sys.version_info >= (3, 12):
-    current_task = asyncio.current_task
-else:
-    # It's a function in Python there, and this is all it does for a known loop.
-    current_task = vars(asyncio.tasks)["_current_tasks"].get
+# Before Python 3.12, it's a function in Python, and this is all that it does for a
+# loop that is known.
+current_task: Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None] = (
+    asyncio.current_task
+    if sys.version_info >= (3, 12)
+    else vars(asyncio.tasks)["_current_tasks"].get
+)
 
 #: Bytes read at once: a frame of 64 KiB with its header, and more small ones than
 #: anyone sends in a row.
