@@ -165,7 +165,7 @@ class TestConnect:
             with pytest.raises(TimeoutError, match="timed out during opening handsh"):
                 await connect(uri, open_timeout=0)
 
-    async def test_refused(self) -> None:
+    async def test_refused(self, logs: Logs) -> None:
         async def script(raw: Raw) -> None:
             await raw.read_head()
             raw.write(response(404))
@@ -173,6 +173,8 @@ class TestConnect:
         async with raw_server(script) as uri:
             with pytest.raises(InvalidStatus, match="HTTP 404"):
                 await connect(uri)
+        # What was never open isn't said to be closed.
+        assert logs.texts(logging.INFO) == []
 
     async def test_functions_are_called_for_each_attempt(self, server: Server) -> None:
         tokens = iter("abc")
