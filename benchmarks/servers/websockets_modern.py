@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness import MAX_SIZE, Options, Server, run
+
 from websockets.asyncio.server import ServerConnection, serve
 
 
