@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import weakref
 from unittest import mock
 
 import pytest
@@ -48,6 +49,27 @@ def test_a_state_does_not_keep_its_loop_alive() -> None:
     del loop
     gc.collect()
     assert len(loops._states) < before
+
+
+def test_closed_loops_are_forgotten() -> None:
+    """Connections that were left open refer to their loop, and have deadlines."""
+
+    class Connection(Member):
+        def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+            super().__init__()
+            self.loop = loop
+
+    closed = asyncio.new_event_loop()
+    loop_state(closed).add_deadline(closed.time() + 20, Connection(closed))
+    closed.close()
+    other = asyncio.new_event_loop()
+    gone = weakref.ref(closed)
+    del closed
+    loop_state(other)
+    gc.collect()
+    assert gone() is None
+    assert other in loops._states
+    other.close()
 
 
 def test_loops_that_have_two_reads_in_flight() -> None:
@@ -116,6 +138,31 @@ async def test_a_member_may_add_a_deadline_when_called() -> None:
     member = Repeating()
     state.add_deadline(loop.time(), member)
     await until(lambda: len(member.checked) == 3)
+
+
+async def test_a_member_that_fails_does_not_keep_others_waiting(
+    clean_loop: list[dict[str, object]],
+) -> None:
+    class Broken(Member):
+        def flush_collected(self) -> None:
+            raise RuntimeError("no flush")
+
+        def check_deadlines(self, now: float) -> None:
+            raise RuntimeError("no check")
+
+    loop = asyncio.get_running_loop()
+    state = LoopState(loop)
+    member = Member()
+    for item in (Broken(), member):
+        state.flush_soon(item)
+        state.add_deadline(loop.time(), item)
+    await until(lambda: member.checked)
+    assert member.flushed == 1
+    assert [str(context["exception"]) for context in clean_loop] == [
+        "no flush",
+        "no check",
+    ]
+    clean_loop.clear()
 
 
 async def test_void_deadlines_do_not_pile_up() -> None:

@@ -41,8 +41,21 @@ def loop_state(loop: asyncio.AbstractEventLoop) -> LoopState:
     """Return what the connections of an event loop share."""
     state = _states.get(loop)
     if state is None:
+        _forget_closed_loops()
         state = _states[loop] = LoopState(loop)
     return state
+
+
+def _forget_closed_loops() -> None:
+    """Let go of loops that were closed while they had connections.
+
+    These are in the queue of deadlines for ever, and refer to their loop.
+    """
+    # Other threads may add loops meanwhile.
+    for reference in _states.keyrefs():
+        loop = reference()
+        if loop is not None and loop.is_closed():
+            _states.pop(loop, None)
 
 
 class Member(Protocol):
@@ -125,7 +138,18 @@ class LoopState:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for member in dirty:
-            member.flush_collected()
+            # A transport that fails mustn't keep others from writing.
+            self._call(member.flush_collected)
+
+    def _call(self, function: Callable[..., None], *args: Any) -> None:
+        """Call a member; tell the event loop if that fails."""
+        try:
+            function(*args)
+        except Exception as exc:
+            loop = self._loop()
+            assert loop is not None
+            message = "exception in a connection's callback"
+            loop.call_exception_handler({"message": message, "exception": exc})
 
     # Deadlines.
 
@@ -181,6 +205,6 @@ class LoopState:
                 self._void -= 1
                 continue
             member, deadline.member = deadline.member, None
-            member.check_deadlines(max(now, deadline.when))
+            self._call(member.check_deadlines, max(now, deadline.when))
         if self._deadlines and self._handle is None:
             self._arm(self._deadlines[0].when)
