@@ -285,6 +285,25 @@ class TestLimits:
         text = "frame with 1 bytes exceeds limit of 0 bytes"
         fail(frame(0x82, b"x"), PayloadTooBig, text, max_size=0)
 
+    @pytest.mark.parametrize("size", [2**63 - 1, 2**63, 2**64, 2**100])
+    def test_enormous(self, size: int) -> None:
+        reader = FrameReader(masked=False, max_size=size, max_frame_size=size)
+        assert reader.max_size is reader.max_frame_size is None
+        reader.feed(frame(0x82, b"spam"))
+        assert reader.read_frame()
+
+    def test_lowered_in_the_middle_of_a_message(self) -> None:
+        reader = FrameReader(masked=False, max_size=100)
+        reader.feed(frame(0x02, b"x" * 50))
+        assert reader.read_frame()
+        reader.take_bytes()
+        reader.settle()
+        reader.max_size = 10
+        assert reader.budget() == 0
+        reader.feed(frame(0x80, b"x" * 20))
+        with pytest.raises(PayloadTooBig):
+            reader.read_frame()
+
     def test_header_alone_tells(self) -> None:
         reader = FrameReader(masked=False, max_size=2**20)
         reader.feed(b"\x82\x7f" + (2**20 + 1).to_bytes(8, "big"))

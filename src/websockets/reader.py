@@ -184,7 +184,7 @@ class FrameReader:
 
     @max_size.setter
     def max_size(self, value: int | None) -> None:
-        self._max_size = NO_LIMIT if value is None else value
+        self._max_size = NO_LIMIT if value is None else min(value, NO_LIMIT)
 
     @property
     def max_frame_size(self) -> int | None:
@@ -193,7 +193,7 @@ class FrameReader:
 
     @max_frame_size.setter
     def max_frame_size(self, value: int | None) -> None:
-        self._max_frame_size = NO_LIMIT if value is None else value
+        self._max_frame_size = NO_LIMIT if value is None else min(value, NO_LIMIT)
 
     def allow_reserved(self, bits: int) -> None:
         """
@@ -344,7 +344,8 @@ class FrameReader:
             else:
                 if not self.in_message:
                     raise ProtocolError("unexpected continuation frame")
-                size = self.message_size
+                # The limit may have been lowered in the middle of the message.
+                size = min(self.message_size, self._max_size)
             # Compared like this, no sum of hostile lengths can overflow.
             if length > self._max_frame_size or length > self._max_size - size:
                 self._check_size(first, length, size)
@@ -514,7 +515,8 @@ class FrameReader:
         """Return how many bytes the current message may still have."""
         if self._max_size == NO_LIMIT:
             return None
-        return self._max_size - self.message_size
+        # The limit may have been lowered in the middle of the message.
+        return max(self._max_size - self.message_size, 0)
 
 
 _NOTHING = bytearray()
