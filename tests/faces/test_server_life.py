@@ -24,7 +24,11 @@ from faces.support import (
     uri_of,
 )
 from websockets.classic.exceptions import InvalidStatusCode
-from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
+from websockets.exceptions import (
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    ProtocolError,
+)
 
 
 async def wait_forever(websocket: Any) -> None:
@@ -78,6 +82,14 @@ async def test_serving_for_ever(face: Face) -> None:
             await task
         assert client.close_code == 1001
     assert not server.is_serving()
+
+
+async def test_closing_with_a_wrong_code_changes_nothing(face: Face) -> None:
+    async with face.serve(lambda ws: ws.wait_closed(), "localhost", 0) as server:
+        for wrong in ({"code": 1005}, {"reason": "x" * 124}):
+            with pytest.raises(ProtocolError):
+                server.close(**wrong)
+        assert server.is_serving()
 
 
 async def test_serving_for_ever_ends_with_close(face: Face) -> None:

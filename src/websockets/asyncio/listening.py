@@ -13,7 +13,8 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
-from ..codes import CloseCode, State
+from ..codes import CloseCode, Opcode, State
+from ..frames import Close, Frame
 from ..typing import LoggerLike
 from ..utils import get_socket_name
 from .connection import Connection
@@ -151,9 +152,14 @@ class Listener(Generic[ConnectionT]):
             code: close code for open connections.
             reason: close reason for open connections.
 
+        Raises:
+            ProtocolError: if the code or the reason can't be sent.
+
         The server goes on closing by itself; wait for its end with
         :meth:`wait_closed`.
         """
+        # Later nobody would hear of it.
+        Frame(Opcode.CLOSE, Close(code, reason).serialize()).check()
         if self._close_task is None and self._server is not None:
             # No more connections, already while the task below has no turn yet.
             self._server.close()
