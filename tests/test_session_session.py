@@ -197,6 +197,27 @@ class TestClosing:
         assert sent(session.protocol) == [EOF]
 
 
+class TestEarly:
+    """What comes together with the handshake is read later."""
+
+    def test_the_stream_ends_at_once(self) -> None:
+        session = make(CLIENT)
+        session.protocol.open(frame(CLIENT, 0x81, b"a") + frame(CLIENT, 0x88))
+        session.receive_eof()
+        assert taken(session) == ["a"]
+        assert session.protocol.close_code == 1005
+
+    def test_it_inflates_to_too_much(self) -> None:
+        session = make(CLIENT, Inbox(max_bytes=1000))
+        session.protocol.use_extensions([PerMessageDeflate(True, True, 15, 15)])
+        session.protocol.open(frame(CLIENT, 0xC1, compress(b"a" * 2000)) * 2)
+        session.receive_eof()
+        assert session.held
+        assert len(taken(session)) == 1
+        session.receive_held()
+        assert len(taken(session)) == 1
+
+
 class TestTooLate:
     """While we are closing, nobody waits for room in the inbox."""
 
@@ -298,6 +319,33 @@ class TestHeld:
         taken(session)
         session.receive_held()
         assert session.protocol.close_code == 1001
+
+    def test_nothing_is_held_back_when_closing(self) -> None:
+        data = self.data(7) + frame(CLIENT, 0x88, close_payload(1001))
+        session = feed(self.make(), [data])
+        assert session.held
+        session.protocol.send_close()
+        session.receive_held()
+        assert not session.held
+        # What is too much is dropped; the end is seen all the same.
+        assert len(taken(session)) == 3
+        assert session.protocol.close_rcvd == Close(1001, "")
+
+    def test_what_comes_while_closing_does_not_pile_up(self) -> None:
+        session = feed(self.make(), [self.data(7)])
+        session.protocol.send_close()
+        feed(session, [frame(CLIENT, 0x82, b"a" * 1000)] * 100)
+        assert session.protocol.reader.unread == 0
+        feed(session, [frame(CLIENT, 0x88)])
+        assert session.protocol.close_rcvd == Close(1005, "")
+
+    def test_what_nobody_gets_is_not_inflated(self) -> None:
+        session = feed(self.make(), [self.data(7)])
+        session.protocol.send_close()
+        session.receive_held()
+        assert session.dropping
+        feed(session, [frame(CLIENT, 0xC2, b"not deflated")])
+        assert session.protocol.parser_exc is None
 
     def test_little_is_not_held(self) -> None:
         session = feed(self.make(), [self.data(2)])

@@ -24,7 +24,7 @@ from .pings import PingLedger
 
 __all__ = ["Session"]
 
-CLOSING = State.CLOSING
+OPEN, CLOSING = State.OPEN, State.CLOSING
 
 
 class Session:
@@ -94,9 +94,13 @@ class Session:
         inbox = self.inbox
         inflated = 0
         reader.feed(data, size)
-        if self.held:
+        closing = protocol._state is CLOSING
+        if self.held and not closing:
             reader.settle()
             return
+        # When we are closing, what is too much is dropped, not held back: the
+        # peer's close frame may be behind it.
+        self.held = False
         try:
             while reader.read_frame():
                 opcode = reader.opcode
@@ -106,7 +110,9 @@ class Session:
                         return
                     continue
                 if reader.message_reserved:
-                    content = protocol.take_data()
+                    # What nobody gets needn't be inflated.
+                    take = reader.take_bytes if self.dropping else protocol.take_data
+                    content = take()
                     inflated += len(content)
                 elif reader.message_opcode == 1:
                     content = reader.take_text()
@@ -124,7 +130,7 @@ class Session:
                     inbox.messages.append(content)
                 else:
                     inbox.put_part(content, reader.fin)
-                if inflated > inbox.max_bytes:
+                if inflated > inbox.max_bytes and not closing:
                     # What was received is little, what it inflates to is not.
                     self.held = True
                     break
@@ -146,6 +152,9 @@ class Session:
 
         Frames that were left unread can still be read.
         """
+        if self.protocol._state is OPEN and not self.held:
+            # What came together with the handshake may not be read yet.
+            self.receive(b"")
         if not self.held:
             self.inbox.clear()
         self.protocol.receive_eof(keep_unread=self.held)
