@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -33,6 +34,7 @@ from websockets.exceptions import (
     ConnectionClosedOK,
     ProtocolError,
 )
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.protocol import Protocol, Side, State
 
 pytestmark = pytest.mark.usefixtures("clean_loop")
@@ -171,6 +173,21 @@ async def test_giving_up_after_writing_resumed(opened: Opened) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_giving_up_while_others_wait_for_the_next_time(opened: Opened) -> None:
+    connection, transport = opened
+    connection.pause_writing()
+    task = asyncio.create_task(connection.drain())
+    await turns(1)
+    task.cancel()
+    connection.resume_writing()
+    connection.pause_writing()
+    other = connection.drain()
+    other.send(None)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    other.close()
 
 
 async def test_pings_while_the_peer_does_not_read_get_one_pong(opened: Opened) -> None:
@@ -465,6 +482,72 @@ async def test_a_refusal_waits_for_the_peer_only_so_long() -> None:
     pass_time(connection, 3.1)
     assert transport.calls == ["write_eof", "abort"]
     await until(lambda: not server.connections)
+
+
+async def test_a_request_that_comes_when_time_is_up() -> None:
+    """A task that is cancelled before it begins never cleans up."""
+    server = FakeServer()
+
+    async def handler(websocket: Any) -> None:
+        raise AssertionError
+
+    connection = WebSocketServerProtocol(
+        handler, server, process_request=lambda *args: asyncio.sleep(100)
+    )
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    connection.data_received(REQUEST + b"\r\n")
+    pass_time(connection, 10.1)
+    await until(lambda: not server.connections)
+    assert transport.calls[-1:] == ["abort"]
+
+
+async def test_a_handshake_that_is_done_just_in_time() -> None:
+    connection = WebSocketServerProtocol(lambda ws: ws.recv(), FakeServer())
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    connection.data_received(REQUEST + b"\r\n")
+    pass_time(connection, 10.1)
+    await until(lambda: connection.open)
+    await turns(2)
+    assert not transport.calls
+    connection.connection_lost(None)
+    await connection.handler_task
+
+
+async def test_what_a_refused_peer_sends_does_not_hide_its_end() -> None:
+    connection = WebSocketServerProtocol(lambda websocket: None, FakeServer())
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    connection.data_received(REQUEST.replace(b"Upgrade: w", b"X: w") + b"\r\n")
+    await until(lambda: transport.calls)
+    connection.data_received(b"more")
+    assert transport.reading
+    connection.connection_lost(None)
+    await connection.handler_task
+
+
+async def test_closing_reads_what_was_held_back(opened: Opened) -> None:
+    connection, transport = opened
+    connection.extensions = [PerMessageDeflate(True, True, 15, 15)]
+    part = bytearray(frame(2, zlib.compress(b"a" * 900_000, wbits=-15), mask=True))
+    part[0] |= 0x40
+    deliver(connection, bytes(part) * 5 + close_frame(1001, mask=True))
+    assert connection._session.held
+    assert not transport.reading
+    closing = asyncio.create_task(connection.close())
+    await turns(2)
+    assert connection.close_rcvd is not None
+    assert transport.calls[-1] == "close"
+    await closing
+
+
+async def test_nothing_is_due_after_the_end(opened: Opened) -> None:
+    connection, transport = opened
+    connection.connection_lost(None)
+    connection._session.clock.closing(0)
+    connection._arm()
+    assert connection._deadline is None
 
 
 async def test_closing_with_a_wrong_code_changes_nothing(opened: Opened) -> None:

@@ -395,7 +395,8 @@ class Connection(Engine):
             try:
                 await waiter
             finally:
-                if waiter.cancelled() and self._drain_waiters:
+                # Others may wait already for the next time there is room.
+                if waiter.cancelled() and waiter in (self._drain_waiters or ()):
                     self._drain_waiters.remove(waiter)
         if self._lost:
             raise self._closed_error()

@@ -264,6 +264,9 @@ class Engine:
         protocol = self.protocol
         known = self._has_handshake()
         protocol.receive_handshake(data)
+        if protocol.discarding and known:
+            # The peer was refused. All that matters is when it leaves.
+            return
         if known:
             # The peer goes on before it has our answer; that needn't be read.
             self._pause_reading()
@@ -283,6 +286,18 @@ class Engine:
         """Wake who waits for the peer's part of the opening handshake."""
         if self._handshake_waiter is not None and not self._handshake_waiter.done():
             self._handshake_waiter.set_result(None)
+
+    def _time_out_handshake(self) -> None:
+        """See that the handshake's deadline is enforced, in the next iteration.
+
+        A request that came in this one has made a task, which has yet to begin. A
+        task that is cancelled before that never does, nor does it clean up.
+        """
+        self.loop.call_soon(self._end_handshake)
+
+    def _end_handshake(self) -> None:
+        if self.protocol._state is CONNECTING:
+            self.handshake_timed_out()
 
     def handshake_timed_out(self) -> None:
         """End a connection whose opening handshake takes too long."""
@@ -554,7 +569,7 @@ class Engine:
         when = self._session.clock.deadline()
         deadline = self._deadline
         shared = self._shared
-        if shared is None or when == float("inf"):
+        if shared is None or self._lost or when == float("inf"):
             return
         if deadline is not None:
             if deadline.when <= when:
@@ -665,6 +680,9 @@ class Engine:
             return
         self._closing = True
         self._linger()
+        if self._session.held and self.protocol._state is CLOSING:
+            # Nobody needs to make room for what was held back any more.
+            self._read_held()
 
     def _end(self, exc: Exception | None) -> None:
         """Wake all who wait: the connection is lost."""
@@ -710,7 +728,7 @@ def default_to_none(cls: type, *names: str) -> None:
 default_to_none(Engine, "loop", "transport")
 
 _ACTIONS = {
-    Alarm.OPEN_TIMEOUT: lambda connection: connection.handshake_timed_out(),
+    Alarm.OPEN_TIMEOUT: Engine._time_out_handshake,
     Alarm.SEND_PING: Engine._send_keepalive_ping,
     Alarm.PING_TIMEOUT: Engine._fail_silent,
     Alarm.STALLED: Engine._abort_stalled,
