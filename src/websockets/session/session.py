@@ -109,14 +109,13 @@ class Session:
                     if protocol.discarding:
                         return
                     continue
-                if reader.message_reserved:
-                    # What nobody gets needn't be inflated.
-                    take = reader.take_bytes if self.dropping else protocol.take_data
-                    content = take()
+                if reader.message_reserved and not self.dropping:
+                    content = protocol.take_data()
                     inflated += len(content)
-                elif reader.message_opcode == 1:
+                elif reader.message_opcode == 1 and not reader.message_reserved:
                     content = reader.take_text()
                 else:
+                    # Or it is compressed; what nobody gets needn't be inflated.
                     content = reader.take_bytes()
                 if protocol.debug:
                     self._log(opcode, content, reader.fin)
