@@ -68,8 +68,11 @@ def test_closed_loops_are_forgotten() -> None:
     loop_state(other)
     gc.collect()
     assert gone() is None
+    third = asyncio.new_event_loop()
+    loop_state(third)
     assert other in loops._states
     other.close()
+    third.close()
 
 
 def test_loops_that_have_two_reads_in_flight() -> None:
