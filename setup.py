@@ -48,19 +48,12 @@ def find_extensions() -> list[Extension]:
     """Return what to compile."""
     if CHOICE == "0" or platform.python_implementation() != "CPython":
         return []
-    try:
-        from Cython.Build import cythonize
-    except ImportError:
-        if CHOICE == "1":
-            raise
-        say("Cython isn't installed; installing plain Python")
-        return []
     flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
     sources = {
         **{name.replace("/", "."): f"{name}.py" for name in MODULES},
         "speedups": "speedups.pyx",
     }
-    extensions = [
+    return [
         Extension(
             f"websockets.{name}",
             [f"src/websockets/{source}"],
@@ -68,10 +61,6 @@ def find_extensions() -> list[Extension]:
         )
         for name, source in sources.items()
     ]
-    made: list[Extension] = cythonize(
-        extensions, build_dir="build/cython", compiler_directives=DIRECTIVES
-    )
-    return made
 
 
 class BuildAllOrNothing(build_ext):
@@ -90,6 +79,7 @@ class BuildAllOrNothing(build_ext):
             say("an editable installation runs plain Python")
             return
         try:
+            self._translate()
             super().run()
         except Exception as exc:
             if CHOICE == "1":
@@ -99,6 +89,18 @@ class BuildAllOrNothing(build_ext):
         else:
             if self.extensions:
                 say(f"compiled {len(self.extensions)} modules")
+
+    def _translate(self) -> None:
+        """Have Cython make C of the sources."""
+        from Cython.Build import cythonize
+
+        translated = cythonize(
+            [Extension(item.name, list(item.sources)) for item in self.extensions],
+            build_dir="build/cython",
+            compiler_directives=DIRECTIVES,
+        )
+        for extension, made in zip(self.extensions, translated, strict=True):
+            extension.sources = made.sources
 
     def _drop_all(self) -> None:
         """Remove what was compiled before something failed."""
