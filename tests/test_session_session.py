@@ -396,7 +396,6 @@ class TestProperties:
                     left.protocol.send_ping(b"x")
                 if not left.outbox.finish():
                     left.outbox.write(message, last=True)
-                left.outbox.end()
             wire = b"".join(left.protocol.data_to_send())
             edges = [0, *sorted(min(cut, len(wire)) for cut in cuts), len(wire)]
             for start, end in zip(edges, edges[1:], strict=False):

@@ -372,7 +372,6 @@ class Connection(Engine):
                 self.fail(CloseCode.INTERNAL_ERROR, "error in fragmented message")
             raise
         finally:
-            outbox.end()
             waiters, self._message_waiters = self._message_waiters, None
             release(waiters)
 

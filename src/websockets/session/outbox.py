@@ -1,14 +1,15 @@
 """Floor 3, habits: a message cut into frames.
 
 :class:`Outbox` owns the message that is being sent in fragments: what kind it
-is, and whether one is under way, since no other data frame may come between its
-frames (RFC 6455, 5.4).
+is, and whether it has begun. Whoever sends sees that no other data frame comes
+between its frames (RFC 6455, 5.4).
 """
 
 from __future__ import annotations
 
+from ..frames import flatten
 from ..protocol import Protocol
-from ..typing import BytesLike, Data
+from ..typing import Data
 
 __all__ = ["Outbox"]
 
@@ -22,16 +23,12 @@ class Outbox:
     Args:
         protocol: what frames are written to.
 
-    Attributes:
-        fragmenting: whether a message in fragments is under way.
-
     """
 
-    __slots__ = ("_is_text", "_protocol", "_started", "_text", "fragmenting")
+    __slots__ = ("_is_text", "_protocol", "_started", "_text")
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
-        self.fragmenting = False
         self._started = False
         self._is_text: bool | None = None
         self._text: bool | None = None
@@ -45,7 +42,6 @@ class Outbox:
                 what the first fragment is.
 
         """
-        self.fragmenting = True
         self._started = False
         self._is_text = None
         self._text = text
@@ -72,12 +68,7 @@ class Outbox:
             self._is_text = is_text
         elif self._is_text is not is_text:
             raise TypeError("data iterable must contain either only str or only bytes")
-        data: BytesLike
-        if isinstance(fragment, str):
-            data = fragment.encode()
-        else:
-            # Of a view, the length is the number of items, which may be large.
-            data = bytes(fragment) if isinstance(fragment, memoryview) else fragment
+        data = fragment.encode() if isinstance(fragment, str) else flatten(fragment)
         sends_text = is_text if self._text is None else self._text
         opcode = 0 if self._started else (1 if sends_text else 2)
         self._protocol.write_data(opcode, data, last)
@@ -99,7 +90,3 @@ class Outbox:
     def started(self) -> bool:
         """Whether a frame of the message under way was written."""
         return self._started
-
-    def end(self) -> None:
-        """No message in fragments is under way any more."""
-        self.fragmenting = False
