@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
 import pickle
@@ -522,6 +523,36 @@ class TestProxyResponse:
         for status in b"300", b"407":
             data = b"HTTP/1.0 " + status + b" No\r\nContent-Length: 2\r\n\r\nno"
             assert read(data, read_proxy_response).body == b"no"
+
+
+class TestIncomplete:
+    @pytest.mark.parametrize(
+        ("data", "body"),
+        [
+            (b"Content-Length: 3\r\n\r\nno", b"no"),
+            (b"\r\nno", b"no"),
+            (b"Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n3\r\nt", b"no"),
+            (b"Content-Length: 1048577\r\n\r\nno", b"no"),
+            (b"Content-Length: x\r\n\r\nno", b"no"),
+        ],
+    )
+    def test_body_so_far(self, data: bytes, body: bytes) -> None:
+        reader = HandshakeReader()
+        reader.feed(b"HTTP/1.1 407 No\r\n" + data)
+        with contextlib.suppress(SecurityError, ValueError):
+            assert reader.read_response() is None
+        response = reader.incomplete
+        assert response is not None
+        assert (response.status_code, response.body) == (407, body)
+
+    def test_none_before_and_after(self) -> None:
+        reader = HandshakeReader()
+        reader.feed(b"HTTP/1.1 407 No\r\nContent-Length: 2\r\n")
+        assert reader.read_response() is None
+        assert reader.incomplete is None
+        reader.feed(b"\r\nno")
+        assert reader.read_response() is not None
+        assert reader.incomplete is None
 
 
 class TestTime:

@@ -452,6 +452,19 @@ class HandshakeReader:
         self._finish()
         return response
 
+    @property
+    def incomplete(self) -> Response | None:
+        """The response whose body is being read, or broke off or was too large.
+
+        Its body is what has come so far. ``None`` when no head was read.
+        """
+        response = self._response
+        if response is None:
+            return None
+        rest = b"" if self._length == _CHUNKED else self._buffer[self._at :]
+        body = bytes(self._body + rest)
+        return dataclasses.replace(response, body=body)
+
     def _finish(self) -> None:
         """Drop the bytes of the message that was read."""
         del self._buffer[: self._at]
@@ -570,8 +583,8 @@ class HandshakeReader:
 
     def _begin_body(self, response: Response, proxy: bool) -> None:
         """Prepare for the body of a response."""
-        self._length = _body_length(response.status_code, response.headers, proxy)
         self._response = response
+        self._length = _body_length(response.status_code, response.headers, proxy)
         # Trailers are header lines too.
         self._fields = []
         # What frames the chunks may take as much again as the body.
