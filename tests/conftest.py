@@ -34,6 +34,16 @@ def pytest_asyncio_loop_factories(config: Any, item: Any) -> dict[str, LoopFacto
     return {name: LOOPS[name] for name in names.split(",")}
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_proxies() -> Iterator[None]:
+    """Have no proxy between clients and servers, whatever the environment says."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        yield
+
+
 @pytest.fixture
 async def clean_loop() -> AsyncIterator[list[dict[str, Any]]]:
     """Fail a test that leaves tasks or exceptions that nobody looked at.

@@ -198,11 +198,17 @@ class InvalidURI(WebSocketException):
         return f"{_hide_password(self.uri)} isn't a valid URI: {self.msg}"
 
 
+# What comes before the last "@" of an address that has no path to speak of, with or
+# without a scheme.
+_USER_INFO = re.compile(r"^([a-zA-Z0-9+.\-]*://)?.*@", re.DOTALL)
+
+
 class InvalidProxy(WebSocketException):
     """What should be a proxy's address isn't one, or its kind isn't supported.
 
     Args:
-        proxy: the address; its password is not shown in the error's text.
+        proxy: the address; user name and password, which some proxies have in the
+            place of the other, are shown neither in the error's text nor its repr().
         msg: what is wrong with it.
 
     """
@@ -214,7 +220,14 @@ class InvalidProxy(WebSocketException):
 
     def __str__(self) -> str:
         """Say which address it is and what is wrong with it."""
-        return f"{_hide_password(self.proxy)} isn't a valid proxy: {self.msg}"
+        return f"{self._shown()} isn't a valid proxy: {self.msg}"
+
+    def __repr__(self) -> str:
+        """Show what the error was made with, without the secrets."""
+        return f"{type(self).__name__}({self._shown()!r}, {self.msg!r})"
+
+    def _shown(self) -> str:
+        return _USER_INFO.sub(r"\1***@", str(self.proxy), count=1)
 
 
 # --- The opening handshake ------------------------------------------------------
@@ -258,7 +271,7 @@ class TooManyHeaders(SecurityError):
 
 
 class ProxyError(InvalidHandshake):
-    """The proxy could not be reached, or did not connect us."""
+    """The proxy did not connect us."""
 
 
 class InvalidProxyMessage(ProxyError):
