@@ -75,6 +75,7 @@ TOP = {
     "websockets.uri": ["WebSocketURI", "parse_uri"],
     "websockets.asyncio.client": ["ClientConnection"],
     "websockets.asyncio.connection": ["Connection"],
+    "websockets.asyncio.router": ["Router", "route", "unix_route"],
     "websockets.asyncio.server": ["Server", "ServerConnection", "basic_auth"],
 }
 

@@ -699,7 +699,9 @@ class TestLogging:
         caplog.set_level(logging.DEBUG, "websockets.server")
         protocol = ServerProtocol()
         protocol.send_response(protocol.reject(404, ""))
-        assert not any("body" in record.getMessage() for record in caplog.records)
+        texts = [record.getMessage() for record in caplog.records]
+        assert not any("body" in text for text in texts)
+        assert "HTTP response sent (404 Not Found)" in texts
 
 
 class TestProperties:

@@ -18,6 +18,7 @@ __version__ = _version.version
 _ROOMS = {
     ".asyncio.client": ("ClientConnection",),
     ".asyncio.connection": ("Connection",),
+    ".asyncio.router": ("Router", "route", "unix_route"),
     ".asyncio.server": ("Server", "ServerConnection", "basic_auth"),
     ".classic.auth": (
         "BasicAuthWebSocketServerProtocol",
@@ -127,6 +128,9 @@ __all__ = sorted(name for names in _ROOMS.values() for name in names)  # noqa: P
 if TYPE_CHECKING:
     from .asyncio.client import ClientConnection as ClientConnection
     from .asyncio.connection import Connection as Connection
+    from .asyncio.router import Router as Router
+    from .asyncio.router import route as route
+    from .asyncio.router import unix_route as unix_route
     from .asyncio.server import Server as Server
     from .asyncio.server import ServerConnection as ServerConnection
     from .asyncio.server import basic_auth as basic_auth

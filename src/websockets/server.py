@@ -83,6 +83,9 @@ class ServerProtocol(Protocol):
 
     logger_name = "websockets.server"
 
+    #: What the log says of a response that the application made by itself.
+    answered = "HTTP response sent (%d %s)"
+
     def __init__(
         self,
         *,
@@ -104,6 +107,7 @@ class ServerProtocol(Protocol):
         self.origin: Origin | None = None
         self._handshake: HandshakeReader | None = HandshakeReader()
         self._early_data = bytearray()
+        self._judged = False
 
     # The request.
 
@@ -184,6 +188,7 @@ class ServerProtocol(Protocol):
             request: the request, from :meth:`events_received`.
 
         """
+        self._judged = True
         try:
             key, extensions = self.process_request(request)
         except InvalidHandshake as exc:
@@ -260,7 +265,8 @@ class ServerProtocol(Protocol):
 
         """
         if self._select_subprotocol is not None:
-            return self._choose(self._select_subprotocol, subprotocols)
+            chosen = self._select_subprotocol(self, subprotocols)
+            return check_choice(chosen, subprotocols)
         if not self.available_subprotocols:
             return None
         for name in self.available_subprotocols:
@@ -272,21 +278,6 @@ class ServerProtocol(Protocol):
             "invalid subprotocol; expected one of "
             + ", ".join(self.available_subprotocols)
         )
-
-    def _choose(
-        self,
-        select: Callable[[ServerProtocol, Sequence[Subprotocol]], Subprotocol | None],
-        subprotocols: Sequence[Subprotocol],
-    ) -> Subprotocol | None:
-        """Ask the user's function, and check what it says."""
-        chosen = select(self, subprotocols)
-        if chosen is not None and chosen not in subprotocols:
-            # RFC 6455, 4.2.2: the server may only choose what was offered.
-            raise ValueError(
-                f"select_subprotocol returned {chosen!r}, "
-                "which the client doesn't offer"
-            )
-        return chosen
 
     def reject(self, status: StatusLike, text: str) -> Response:
         """
@@ -353,12 +344,33 @@ class ServerProtocol(Protocol):
             early_data, self._early_data = self._early_data, bytearray()
             self.open(bytes(early_data))
             return
+        refused = self._judged or self.handshake_exc is not None
         self.logger.info(
-            "connection rejected (%d %s)", response.status_code, response.reason_phrase
+            "connection rejected (%d %s)" if refused else self.answered,
+            response.status_code,
+            response.reason_phrase,
         )
         self.discard()
         self._early_data.clear()
         self.send_eof()
+
+
+def check_choice(
+    chosen: Subprotocol | None, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    """
+    Check what ``select_subprotocol`` chose.
+
+    Raises:
+        ValueError: if the client doesn't offer it.
+
+    """
+    # RFC 6455, 4.2.2: the server may only choose what was offered.
+    if chosen is not None and chosen not in offered:
+        raise ValueError(
+            f"select_subprotocol returned {chosen!r}, which the client doesn't offer"
+        )
+    return chosen
 
 
 def explain(exc: BaseException | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http
 import logging
 import re
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from websockets.asyncio.server import (
 from websockets.datastructures import Headers
 from websockets.exceptions import (
     ConnectionClosedError,
+    InvalidMessage,
     InvalidStatus,
     NegotiationError,
 )
@@ -107,6 +109,8 @@ class TestServe:
             ({"process_response": 1}, TypeError, "process_response"),
             ({"select_subprotocol": 1}, TypeError, "select_subprotocol"),
             ({"create_connection": 1}, TypeError, "create_connection"),
+            ({"nonsense": 1}, TypeError, "nonsense"),
+            ({"extra_headers": {}}, TypeError, "extra_headers"),
             ({"max_size": "1"}, TypeError, "max_size"),
             ({"ping_timeout": -1}, ValueError, "ping_timeout"),
         ],
@@ -284,6 +288,77 @@ class TestHooks:
             answer = await refused(server, subprotocols=["bad"])
             assert answer.status_code == 400
             assert b"not that" in bytes(answer.body or b"")
+
+    async def test_a_subprotocol_that_is_not_offered(self, logs: Logs) -> None:
+        async with serve(
+            echo, "localhost", 0, select_subprotocol=lambda c, s: Subprotocol("other")
+        ) as server:
+            answer = await refused(server, subprotocols=["chat"])
+            assert answer.status_code == 500
+        [record] = [item for item in logs.records if item.levelno == logging.ERROR]
+        assert record.exc_info and "select_subprotocol returned 'other'" in str(
+            record.exc_info[1]
+        )
+
+    def test_an_async_select_subprotocol(self) -> None:
+        async def select(connection: Any, subprotocols: Any) -> None: ...
+
+        with pytest.raises(TypeError, match="select_subprotocol must be a plain"):
+            serve(echo, select_subprotocol=select)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("status", [200, 302, 403])
+    async def test_answers_in_the_log(self, status: int, logs: Logs) -> None:
+        async with serve(
+            echo,
+            "localhost",
+            0,
+            process_request=lambda connection, _: connection.respond(status, "text"),
+        ) as server:
+            await refused(server)
+        phrase = http.HTTPStatus(status).phrase
+        assert f"HTTP response sent ({status} {phrase})" in logs.texts(logging.INFO)
+        assert f"connection rejected ({status} {phrase})" not in logs.texts()
+
+    async def test_a_refusal_in_the_log(self, logs: Logs) -> None:
+        async with serve(echo, "localhost", 0, origins=["https://a.example"]) as server:
+            await refused(server)
+        assert "connection rejected (403 Forbidden)" in logs.texts(logging.INFO)
+
+    async def test_process_request_does_not_accept(self, logs: Logs) -> None:
+        async with serve(
+            echo,
+            "localhost",
+            0,
+            process_request=lambda connection, _: connection.respond(101, ""),
+        ) as server:
+            assert (await refused(server)).status_code == 500
+            assert server.connections == set()
+        [record] = [item for item in logs.records if item.levelno == logging.ERROR]
+        assert record.exc_info and "process_request must return None" in str(
+            record.exc_info[1]
+        )
+
+    async def test_process_response_does_not_accept(self, logs: Logs) -> None:
+        def accept(connection: Any, request: Request, response: Response) -> None:
+            response.status_code = 101
+
+        async with serve(
+            echo, "localhost", 0, origins=["x"], process_response=accept
+        ) as server:
+            assert (await refused(server)).status_code == 500
+            assert server.connections == set()
+        assert logs.texts(logging.ERROR) == ["process_response failed"]
+
+    async def test_hooks_have_open_timeout(self) -> None:
+        async def wait(connection: ServerConnection, request: Request) -> None:
+            await asyncio.Event().wait()
+
+        async with serve(
+            echo, "localhost", 0, process_request=wait, open_timeout=0.01
+        ) as server:
+            with pytest.raises(InvalidMessage):
+                await connect(uri_of(server))
+            await until(lambda: not server.live)
 
     async def test_process_request_while_the_server_closes(self) -> None:
         began = asyncio.Event()

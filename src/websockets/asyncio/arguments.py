@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, cast
 
 from ..headers import validate_subprotocols
 from ..session.settings import Settings, check_max_size
 from ..typing import Subprotocol
 
-__all__ = ["check_callable", "check_settings", "check_subprotocols", "with_compression"]
+__all__ = [
+    "check_callable",
+    "check_options",
+    "check_select",
+    "check_settings",
+    "check_subprotocols",
+    "with_compression",
+]
 
 FactoryT = TypeVar("FactoryT")
 
@@ -75,3 +85,46 @@ def check_callable(**functions: Any) -> None:
     for name, function in functions.items():
         if function is not None and not callable(function):
             raise TypeError(f"{name} must be a function, not {type(function).__name__}")
+
+
+def check_select(select_subprotocol: Any) -> None:
+    """
+    Check a ``select_subprotocol`` argument.
+
+    Raises:
+        TypeError: if it isn't a function, or is an async one.
+
+    """
+    check_callable(select_subprotocol=select_subprotocol)
+    if inspect.iscoroutinefunction(select_subprotocol):
+        raise TypeError("select_subprotocol must be a plain function, not an async one")
+
+
+def check_options(caller: str, options: Iterable[str], kind: str) -> None:
+    """
+    Check the names of arguments that go to the event loop.
+
+    Args:
+        caller: name of the function that they were given to.
+        options: their names.
+        kind: "connection" or "server".
+
+    Raises:
+        TypeError: if there's no argument of such a name.
+
+    """
+    for name in options:
+        if name not in _option_names(kind):
+            raise TypeError(f"{caller}() got an unexpected keyword argument '{name}'")
+
+
+@functools.cache
+def _option_names(kind: str) -> set[str]:
+    """Return the names of arguments that make connections or servers."""
+    loops = (asyncio.BaseEventLoop, asyncio.AbstractEventLoop)
+    return {
+        name
+        for loop in loops
+        for method in (f"create_{kind}", f"create_unix_{kind}")
+        for name in inspect.signature(getattr(loop, method)).parameters
+    } - {"self", "protocol_factory"} | {"unix"}

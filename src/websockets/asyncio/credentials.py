@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hmac
 import http
-import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import cast
+from typing import Any, cast
 
 from ..datastructures import Headers
 from ..exceptions import InvalidHandshake, InvalidHeader
 from ..headers import build_www_authenticate_basic, parse_authorization_basic
+from ..http11 import Request, Response
+from .serving import call
 
 __all__ = [
     "CheckCredentials",
     "Credentials",
     "Unauthorized",
-    "ask",
     "authenticate",
+    "guard",
     "make_check",
 ]
 
@@ -67,15 +68,32 @@ async def authenticate(headers: Headers, check: CheckCredentials) -> str:
         username, password = parse_authorization_basic(authorization)
     except InvalidHeader:
         raise Unauthorized("Unsupported credentials\n") from None
-    if not await ask(check, username, password):
+    if not await call(check, username, password):
         raise Unauthorized("Invalid credentials\n")
     return username
 
 
-async def ask(check: CheckCredentials, username: str, password: str) -> bool:
-    """Call a function that may be async."""
-    answer = check(username, password)
-    return bool(await answer if inspect.isawaitable(answer) else answer)
+def guard(realm: str, check: CheckCredentials) -> Callable[..., Awaitable[Any]]:
+    """
+    Make a ``process_request`` hook that lets in who has credentials.
+
+    Args:
+        realm: what is being protected.
+        check: tells whether a user name and a password are right.
+
+    """
+
+    async def process_request(connection: Any, request: Request) -> Response | None:
+        try:
+            connection.username = await authenticate(request.headers, check)
+        except Unauthorized as exc:
+            response: Response = connection.respond(exc.status, str(exc))
+            name, value = exc.challenge(realm)
+            response.headers[name] = value
+            return response
+        return None
+
+    return process_request
 
 
 def make_check(credentials: object) -> CheckCredentials:

@@ -167,6 +167,11 @@ class Listener(Generic[ConnectionT]):
                 self._close(close_connections, code, reason)
             )
 
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the server, and wait for its end."""
+        self.close()
+        await self.wait_closed()
+
     async def wait_closed(self) -> None:
         """
         Wait until the server is closed.

@@ -97,6 +97,11 @@ async def _respond(
     else:
         answer = await hooks.answer_request(request)
         if answer is not None:
+            if answer.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                raise ValueError(
+                    "process_request must return None to open the connection, "
+                    "not a response with status 101"
+                )
             response = answer
         elif not hooks.is_serving():
             # The server was closed meanwhile.

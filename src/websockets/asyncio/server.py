@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Any
 
 from ..codes import State
@@ -13,22 +19,18 @@ from ..extensions.base import ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
 from ..http11 import SERVER, Request, Response
 from ..server import Origins, ServerProtocol
-from ..typing import LoggerLike, StatusLike, Subprotocol
+from ..typing import LoggerLike, Subprotocol
 from . import opening
 from .arguments import (
     check_callable,
+    check_options,
+    check_select,
     check_settings,
     check_subprotocols,
     with_compression,
 )
 from .broadcasting import broadcast
-from .credentials import (
-    CheckCredentials,
-    Credentials,
-    Unauthorized,
-    authenticate,
-    make_check,
-)
+from .credentials import CheckCredentials, Credentials, guard, make_check
 from .listening import Listener
 from .serving import ServerSide
 
@@ -40,10 +42,6 @@ __all__ = [
     "serve",
     "unix_serve",
 ]
-
-
-#: What the log says when a handshake fails for another reason than a hook's.
-_FAILURE = "opening handshake failed"
 
 
 class ServerConnection(ServerSide, asyncio.BufferedProtocol):
@@ -60,34 +58,24 @@ class ServerConnection(ServerSide, asyncio.BufferedProtocol):
 
     Attributes:
         username: user name, where :func:`basic_auth` has asked for it.
+        endpoint: handler, where :func:`~websockets.asyncio.router.route` chose it.
+        endpoint_kwargs: variable parts of the path, where it did.
 
     """
 
     username: str
+    endpoint: Callable[..., Awaitable[Any]]
+    endpoint_kwargs: Mapping[str, Any]
 
     def __init__(self, protocol: ServerProtocol, server: Server, **kwargs: Any) -> None:
         super().__init__(protocol, open_timeout=server.open_timeout, **kwargs)
         self.ws_server = server
         self.ws_handler = server.handler
-        self.failure = _FAILURE
 
     @property
     def server(self) -> Server:
         """The server."""
         return self.ws_server  # type: ignore[no-any-return]
-
-    def respond(self, status: StatusLike, text: str) -> Response:
-        """
-        Make a response, for ``process_request`` to return.
-
-        Args:
-            status: HTTP status.
-            text: what a person should read; encoded to UTF-8. Headers may be
-                changed.
-
-        """
-        assert isinstance(self.protocol, ServerProtocol)
-        return self.protocol.reject(status, text)
 
     # The opening handshake.
 
@@ -117,30 +105,7 @@ class ServerConnection(ServerSide, asyncio.BufferedProtocol):
         """Add the Server header, and ask ``process_response`` for changes."""
         if self.server.server_header is not None:
             response.headers.setdefault("Server", self.server.server_header)
-        if self.failure != _FAILURE:
-            # It isn't asked what to answer when a hook has failed.
-            return response
-        other = await self._ask(
-            "process_response", self.server.process_response, request, response
-        )
-        return response if other is None else other
-
-    async def _ask(
-        self, name: str, hook: Callable[..., Any] | None, *args: Any
-    ) -> Response | None:
-        """Call a hook, async or not, that may return a response."""
-        if hook is None:
-            return None
-        self.failure = f"{name} failed"
-        answer = hook(self, *args)
-        if inspect.isawaitable(answer):
-            answer = await answer
-        if answer is not None and not isinstance(answer, Response):
-            raise TypeError(
-                f"{name} must return None or a Response, not {type(answer).__name__}"
-            )
-        self.failure = _FAILURE
-        return answer
+        return await self._change(self.server.process_response, request, response)
 
 
 #: An async function of the connection.
@@ -209,11 +174,6 @@ class Server(Listener[ServerConnection]):
     async def __aenter__(self) -> Server:
         """Start the server, unless it is."""
         return await self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        """Close the server, and wait for its end."""
-        self.close()
-        await self.wait_closed()
 
     async def _start(self) -> Server:
         if self._server is None:
@@ -300,11 +260,12 @@ def serve(
     check_callable(
         process_request=process_request,
         process_response=process_response,
-        select_subprotocol=select_subprotocol,
         create_connection=create_connection,
     )
+    check_select(select_subprotocol)
     if not callable(handler):
         raise TypeError(f"handler must be a function, not {type(handler).__name__}")
+    check_options("serve", kwargs, "server")
     check_subprotocols(subprotocols)
     settings: dict[str, Any] = {
         "ping_interval": ping_interval,
@@ -387,18 +348,4 @@ def basic_auth(
     if (credentials is None) == (check_credentials is None):
         raise ValueError("provide either credentials or check_credentials")
     check_callable(check_credentials=check_credentials)
-    check = check_credentials or make_check(credentials)
-
-    async def process_request(
-        connection: ServerConnection, request: Request
-    ) -> Response | None:
-        try:
-            connection.username = await authenticate(request.headers, check)
-        except Unauthorized as exc:
-            response = connection.respond(exc.status, str(exc))
-            name, value = exc.challenge(realm)
-            response.headers[name] = value
-            return response
-        return None
-
-    return process_request
+    return guard(realm, check_credentials or make_check(credentials))

@@ -7,16 +7,47 @@ the handler, and ends with the closing handshake.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..codes import CloseCode, State
-from .connection import Connection
+from ..http11 import Request, Response
+from ..server import ServerProtocol
+from ..typing import StatusLike
+from .shortcuts import FastConnection
 
-__all__ = ["ServerSide"]
+__all__ = ["ServerSide", "call", "in_turn"]
+
+T = TypeVar("T")
+
+#: What the log says when a handshake fails for another reason than a hook's.
+_FAILURE = "opening handshake failed"
 
 
-class ServerSide(Connection):
+async def call(hook: Callable[..., Awaitable[T] | T], *args: Any) -> T:
+    """Call a hook of the application, async or not."""
+    answer: Any = hook(*args)
+    if inspect.isawaitable(answer):
+        answer = await answer
+    return answer  # type: ignore[no-any-return]
+
+
+def in_turn(
+    first: Callable[..., Any] | None, then: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Return a hook that asks two, async or not, until one has an answer."""
+    if first is None:
+        return then
+
+    async def ask(*args: Any) -> Any:
+        answer = await call(first, *args)
+        return await call(then, *args) if answer is None else answer
+
+    return ask
+
+
+class ServerSide(FastConnection):
     """
     A server's connection.
 
@@ -24,11 +55,13 @@ class ServerSide(Connection):
         ws_handler: the handler: an async function of the connection.
         ws_server: the server: an object with the methods ``register(connection)``,
             ``unregister(connection)`` and ``is_serving()``.
+        failure: what the log says when a hook raises an exception.
 
     """
 
     ws_handler: Callable[[Any], Awaitable[Any]]
     ws_server: Any
+    failure = _FAILURE
 
     if TYPE_CHECKING:
 
@@ -64,6 +97,55 @@ class ServerSide(Connection):
     def is_serving(self) -> bool:
         """Tell whether the server accepts connections."""
         return bool(self.ws_server.is_serving())
+
+    # Hooks of the application.
+
+    def respond(self, status: StatusLike, text: str) -> Response:
+        """
+        Make a response, for ``process_request`` to return.
+
+        Args:
+            status: HTTP status.
+            text: what a person should read; encoded to UTF-8. Headers may be
+                changed.
+
+        """
+        assert isinstance(self.protocol, ServerProtocol)
+        return self.protocol.reject(status, text)
+
+    async def _ask(
+        self, name: str, hook: Callable[..., Any] | None, *args: Any
+    ) -> Response | None:
+        """Call a hook, async or not, that may return a response."""
+        if hook is None:
+            return None
+        self.failure = f"{name} failed"
+        answer = await call(hook, self, *args)
+        if answer is not None and not isinstance(answer, Response):
+            raise TypeError(
+                f"{name} must return None or a Response, not {type(answer).__name__}"
+            )
+        self.failure = _FAILURE
+        return answer
+
+    async def _change(
+        self, hook: Callable[..., Any] | None, request: Request, response: Response
+    ) -> Response:
+        """Ask ``process_response`` for changes, unless a hook has failed already."""
+        if self.failure != _FAILURE:
+            return response
+        status = response.status_code
+        other = await self._ask("process_response", hook, request, response)
+        response = response if other is None else other
+        if response.status_code == 101 != status:
+            self.failure = "process_response failed"
+            raise ValueError(
+                f"process_response cannot turn a response with status {status} into "
+                "one with status 101: the handshake didn't succeed"
+            )
+        return response
+
+    # The life of a connection.
 
     async def handler(self) -> None:
         """Perform the handshake, run the handler, and close the connection."""

@@ -10,10 +10,10 @@ from ..asyncio.credentials import (
     CheckCredentials,
     Credentials,
     Unauthorized,
-    ask,
     authenticate,
     make_check,
 )
+from ..asyncio.serving import call
 from ..datastructures import Headers
 from .server import HTTPResponse, WebSocketServerProtocol
 
@@ -61,7 +61,7 @@ class BasicAuthWebSocketServerProtocol(WebSocketServerProtocol):
         """
         if self._check_credentials is None:
             return False
-        return await ask(self._check_credentials, username, password)
+        return await call(self._check_credentials, username, password)
 
     async def process_request(
         self, path: str, request_headers: Headers

@@ -58,6 +58,7 @@ SelectSubprotocol = Callable[
 class ClassicServerProtocol(ServerProtocol):
     """Asks the classic connection's methods what they have to say."""
 
+    answered = "connection rejected (%d %s)"
     owner: WebSocketServerProtocol | None = None
 
     def process_origin(self, headers: Headers) -> Origin | None:
