@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from strict_inflate import StrictInflater
 from websockets.exceptions import (
     DuplicateParameter,
     InvalidParameterName,
@@ -18,7 +17,6 @@ from websockets.exceptions import (
     PayloadTooBig,
     ProtocolError,
 )
-from websockets.extensions import permessage_deflate
 from websockets.extensions.base import ClientExtensionFactory, ServerExtensionFactory
 from websockets.extensions.permessage_deflate import (
     ClientPerMessageDeflateFactory,
@@ -50,10 +48,16 @@ def make(
     *,
     remote_forgets: bool = False,
     local_forgets: bool = False,
+    library: str = "zlib",
     **compress_settings: Any,
 ) -> PerMessageDeflate:
     return PerMessageDeflate(
-        remote_forgets, local_forgets, remote_bits, local_bits, compress_settings
+        remote_forgets,
+        local_forgets,
+        remote_bits,
+        local_bits,
+        compress_settings,
+        library=library,
     )
 
 
@@ -258,31 +262,6 @@ def test_deflate_empty(local_forgets: bool) -> None:
     payload = extension.deflate(b"Hello", False) + extension.deflate(b"", True)
     assert payload == HELLO[:-1] + b"\x00" + TAIL + b"\x00"
     assert make().inflate(payload, True, None) == b"Hello"
-
-
-# The smallest window.
-
-
-@pytest.mark.parametrize("good", [True, False])
-def test_deflate_with_256_bytes(monkeypatch: pytest.MonkeyPatch, good: bool) -> None:
-    monkeypatch.setattr(
-        permessage_deflate, "_is_reach_of_nine_bits_short", lambda: good
-    )
-    extension = make(local_bits=8, memLevel=9)
-    payload = extension.deflate(LOG[:3000], True)
-    assert len(payload) < 2500
-    inflater = StrictInflater(256 if good else 1)
-    assert inflater.inflate(payload + TAIL) == LOG[:3000]
-    assert extension.compress_settings == {"memLevel": 9}
-
-
-def test_reach_of_nine_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    look = permessage_deflate._is_reach_of_nine_bits_short.__wrapped__
-    assert look()
-    # What a library would look like that uses all of its window.
-    make_encoder = zlib.compressobj
-    monkeypatch.setattr(zlib, "compressobj", lambda wbits: make_encoder(wbits=-10))
-    assert not look()
 
 
 # Limits.

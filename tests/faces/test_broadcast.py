@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest import mock
@@ -12,6 +13,8 @@ from unittest import mock
 import pytest
 
 from faces.support import Face, Logs, turns, until, uri_of
+from websockets.extensions import deflate
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
 
 @contextlib.asynccontextmanager
@@ -61,6 +64,20 @@ async def test_everyone_gets_it(
             expected = message if isinstance(message, str) else bytes(message)
             for client in got:
                 assert await client.recv() == expected
+
+
+@pytest.mark.parametrize("library", ["zlib", "isal"])
+async def test_with_the_library_of_the_connection(
+    face: Face, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = mock.Mock(compressobj=mock.Mock(wraps=zlib.compressobj))
+    monkeypatch.setattr(deflate, "_load", {"isal": fake}.get)
+    factory = ServerPerMessageDeflateFactory(library=library)
+    async with crowd(face, {}, {}, extensions=[factory]) as (clients, connections):
+        face.broadcast(connections, "large" * 1000)
+        for client in clients:
+            assert await client.recv() == "large" * 1000
+    assert fake.compressobj.call_count == (0 if library == "zlib" else 1)
 
 
 async def test_other_messages_come_between(face: Face) -> None:

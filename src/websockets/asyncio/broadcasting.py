@@ -138,7 +138,8 @@ class _Frames:
             local_no_context_takeover=True,
             remote_max_window_bits=15,
             local_max_window_bits=deflate.local_max_window_bits,
-            compress_settings=dict(deflate.compress_settings),
+            compress_settings=deflate.compress_settings,
+            library=deflate.library,
         )
         data = fresh.deflate(self.data, True)
         if len(data) >= len(self.data):

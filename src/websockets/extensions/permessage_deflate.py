@@ -5,10 +5,10 @@ negotiate it, one for each side. The engine calls :meth:`~PerMessageDeflate.infl
 and :meth:`~PerMessageDeflate.deflate`, which know nothing of frames; ``decode()``
 and ``encode()`` do the same work on :class:`~websockets.frames.Frame` objects.
 
-How it works. A deflater lives on from message to message, since its history is what
-makes small messages small. It may be dropped whenever a message is complete: the
-next one then doesn't refer to what was before. A deflater flushes at the end of each
-frame, so that the peer can show a fragment when it gets it.
+How it works. What was sent makes the next messages small; the module
+:mod:`~websockets.extensions.deflate` sees to that. It may be forgotten whenever a
+message is complete: the next one then doesn't refer to what was before. Each frame
+ends at the end of a byte, so that the peer can show a fragment when it gets it.
 
 An inflater lives as long as its message. Between messages there is only the end of
 what was inflated, up to the size of the window, from which the next inflater is
@@ -21,8 +21,6 @@ the final one, which ends an inflater, doesn't end the history.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
 import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +37,7 @@ from ..exceptions import (
 from ..frames import CONT, CTRL_OPCODES, Frame
 from ..typing import BytesLike, ExtensionName, ExtensionParameter
 from .base import ClientExtensionFactory, Extension, ServerExtensionFactory
+from .deflate import Deflater, find_library, keep_end
 
 __all__ = [
     "ClientPerMessageDeflateFactory",
@@ -87,13 +86,18 @@ class PerMessageDeflate(Extension):
         local_max_window_bits: the same for our window.
         compress_settings: arguments for :func:`zlib.compressobj`: any of ``level``,
             ``memLevel`` and ``strategy``; None for zlib's defaults.
+        library: what compresses large messages where the settings leave level and
+            strategy open: "zlib", "isal", "zlib-ng", or "auto" for the best one that
+            is installed; None for what the environment variable
+            ``WEBSOCKETS_DEFLATE`` says, "auto" by default.
 
     Raises:
         ValueError: if an argument is out of range.
         TypeError: if an argument isn't of the right type.
+        ImportError: if the library isn't installed.
 
     Attributes:
-        encoder: the deflater; None before it is needed and when it was dropped.
+        library: what compresses large messages: "zlib", "isal" or "zlib-ng".
         decoder: the inflater; None outside of a message.
         decode_cont_data: whether :meth:`decode` is inside a compressed message.
 
@@ -108,6 +112,8 @@ class PerMessageDeflate(Extension):
         remote_max_window_bits: int,
         local_max_window_bits: int,
         compress_settings: Mapping[str, Any] | None = None,
+        *,
+        library: str | None = None,
     ) -> None:
         _check_bits("remote_max_window_bits", remote_max_window_bits)
         _check_bits("local_max_window_bits", local_max_window_bits)
@@ -116,7 +122,8 @@ class PerMessageDeflate(Extension):
         self.remote_max_window_bits = remote_max_window_bits
         self.local_max_window_bits = local_max_window_bits
         self.compress_settings = _check_settings(compress_settings)
-        self.encoder: zlib._Compress | None = None
+        self.library = find_library(library)
+        self._deflater: Deflater | None = None
         self.decoder: zlib._Decompress | None = None
         self.decode_cont_data = False
         # The end of what was inflated, at least as much as the peer can refer to.
@@ -133,6 +140,11 @@ class PerMessageDeflate(Extension):
         agreed = ", ".join(f"{name}={getattr(self, name)}" for name in names)
         return f"PerMessageDeflate({agreed})"
 
+    @property
+    def encoder(self) -> zlib._Compress | None:
+        """zlib's deflater; None before it's needed and when it was dropped."""
+        return None if self._deflater is None else self._deflater.encoder
+
     # Without frames.
 
     def deflate(self, data: BytesLike, fin: bool) -> bytes:
@@ -147,20 +159,20 @@ class PerMessageDeflate(Extension):
             The payload of its frame.
 
         """
+        deflater = self._deflater
         if not len(data):
+            if fin and deflater is not None:
+                deflater.end_message()
             # We are at the beginning of a byte: all that was before is flushed.
             return _EMPTY if fin else b""
-        encoder = self.encoder
-        if encoder is None:
-            encoder = self.encoder = self._make_encoder()
-        payload = encoder.compress(data)
-        flushed = encoder.flush(zlib.Z_SYNC_FLUSH)
-        if not fin:
-            return payload + flushed
-        if self.local_no_context_takeover:
-            # RFC 7692, 7.1.1. A new one costs less than a copy of an unused one.
-            self.encoder = None
-        return payload + flushed[:-4]
+        if deflater is None:
+            deflater = self._deflater = Deflater(
+                self.local_max_window_bits,
+                self.local_no_context_takeover,
+                self.compress_settings,
+                self.library,
+            )
+        return deflater.compress(data, fin)
 
     def inflate(self, data: bytes, fin: bool, max_size: int | None) -> bytes:
         """
@@ -208,7 +220,7 @@ class PerMessageDeflate(Extension):
         Called when the peer's history isn't ours: it received something that we
         didn't compress here, or it doesn't receive something that we did.
         """
-        self.encoder = None
+        self._deflater = None
 
     def release(self) -> None:
         """
@@ -218,7 +230,7 @@ class PerMessageDeflate(Extension):
         much of what was received as the peer may still refer to. The next message
         that is sent compresses less, since it can't refer to earlier ones.
         """
-        self.encoder = None
+        self._deflater = None
         self._history = self._history[-(1 << self.remote_max_window_bits) :]
 
     # On frames.
@@ -276,30 +288,14 @@ class PerMessageDeflate(Extension):
 
     # Behind the scenes.
 
-    def _make_encoder(self) -> zlib._Compress:
-        settings = self.compress_settings
-        bits = self.local_max_window_bits
-        if bits == 8:
-            # zlib has no window of 256 bytes.
-            bits = 9
-            if not _is_reach_of_nine_bits_short():
-                settings = {**settings, "strategy": zlib.Z_RLE}
-        return zlib.compressobj(wbits=-bits, **settings)
-
     def _make_decoder(self) -> zlib._Decompress:
         bits = self.remote_max_window_bits
         return zlib.decompressobj(wbits=-bits, zdict=self._history)
 
     def _remember(self, content: bytes) -> None:
-        """Keep the end of what was inflated: the window, and at most half more."""
+        """Keep as much of what was inflated as the peer can refer to."""
         window = 1 << self.remote_max_window_bits
-        if len(content) >= window:
-            self._history = bytearray(content[-window:])
-            return
-        history = self._history
-        history += content
-        if len(history) > window + (window >> 1):
-            del history[:-window]
+        self._history = keep_end(self._history, content, window)
 
     def _end_message(self) -> None:
         """Check that the message is complete, and let go of its inflater."""
@@ -365,24 +361,6 @@ def _inflate_stream(
         size += len(parts[-1])
         data = data[len(step) - len(decoder.unused_data) :]
     return b"".join(parts), data
-
-
-@functools.cache
-def _is_reach_of_nine_bits_short() -> bool:
-    """
-    Tell whether zlib's smallest window is good for peers with 256 bytes.
-
-    RFC 7692, 7.1.2, allows windows of 256 bytes. zlib refuses them in raw streams,
-    and used to take 512 bytes instead without a word. But zlib's deflater never
-    reaches back farther than its window less 262 bytes (zlib.h says so where it
-    speaks of dictionaries), which makes 250 of 512. Other libraries take zlib's
-    place, so we look: if it reaches 257 bytes back, it finds what is repeated here,
-    and the result gets shorter.
-    """
-    digests = (hashlib.sha256(bytes([i])).digest() for i in range(9))
-    repeated = b"".join(digests)[:257] * 2
-    encoder = zlib.compressobj(wbits=-9)
-    return len(encoder.compress(repeated) + encoder.flush()) > len(repeated)
 
 
 # Checking arguments.
@@ -525,10 +503,12 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
             use; True if the server may choose; None if it may not.
         compress_settings: arguments for :func:`zlib.compressobj`: any of ``level``,
             ``memLevel`` and ``strategy``; None for zlib's defaults.
+        library: what compresses large messages; as for :class:`PerMessageDeflate`.
 
     Raises:
         ValueError: if an argument is out of range.
         TypeError: if an argument isn't of the right type.
+        ImportError: if the library isn't installed.
 
     """
 
@@ -541,6 +521,8 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         server_max_window_bits: int | None = None,
         client_max_window_bits: int | bool | None = True,
         compress_settings: Mapping[str, Any] | None = None,
+        *,
+        library: str | None = None,
     ) -> None:
         _check_bits("server_max_window_bits", server_max_window_bits, None)
         _check_bits("client_max_window_bits", client_max_window_bits, None, True)
@@ -549,6 +531,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
         self.server_max_window_bits = server_max_window_bits
         self.client_max_window_bits = client_max_window_bits
         self.compress_settings = _check_settings(compress_settings)
+        self.library = find_library(library)
 
     def get_request_params(self) -> Sequence[ExtensionParameter]:
         """Return the parameters to offer in the handshake request."""
@@ -595,6 +578,7 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
             remote_max_window_bits=self._get_server_bits(answer),
             local_max_window_bits=self._get_client_bits(answer),
             compress_settings=self.compress_settings,
+            library=self.library,
         )
 
     def _get_server_bits(self, answer: _Parameters) -> int:
@@ -643,12 +627,14 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             ``memLevel`` and ``strategy``; None for zlib's defaults.
         require_client_max_window_bits: whether to do without compression where
             the client doesn't let us choose its window.
+        library: what compresses large messages; as for :class:`PerMessageDeflate`.
 
     Raises:
         ValueError: if an argument is out of range, or if
             ``require_client_max_window_bits`` is set without
             ``client_max_window_bits``.
         TypeError: if an argument isn't of the right type.
+        ImportError: if the library isn't installed.
 
     """
 
@@ -662,6 +648,8 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         client_max_window_bits: int | None = None,
         compress_settings: Mapping[str, Any] | None = None,
         require_client_max_window_bits: bool = False,
+        *,
+        library: str | None = None,
     ) -> None:
         _check_bits("server_max_window_bits", server_max_window_bits, None)
         _check_bits("client_max_window_bits", client_max_window_bits, None)
@@ -675,6 +663,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
         self.client_max_window_bits = client_max_window_bits
         self.compress_settings = _check_settings(compress_settings)
         self.require_client_max_window_bits = require_client_max_window_bits
+        self.library = find_library(library)
 
     def process_request_params(
         self,
@@ -713,6 +702,7 @@ class ServerPerMessageDeflateFactory(ServerExtensionFactory):
             remote_max_window_bits=answer.client_max_window_bits or 15,
             local_max_window_bits=answer.server_max_window_bits or 15,
             compress_settings=self.compress_settings,
+            library=self.library,
         )
 
     def _choose_client_bits(self, offered: int | bool | None) -> int | None:
