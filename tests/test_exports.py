@@ -76,6 +76,7 @@ TOP = {
     "websockets.asyncio.client": ["ClientConnection"],
     "websockets.asyncio.connection": ["Connection"],
     "websockets.asyncio.router": ["Router", "route", "unix_route"],
+    "websockets.classic.compat": ["classic_hook", "modern_hook"],
     "websockets.asyncio.server": ["Server", "ServerConnection", "basic_auth"],
 }
 

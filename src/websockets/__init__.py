@@ -24,6 +24,7 @@ _ROOMS = {
         "BasicAuthWebSocketServerProtocol",
         "basic_auth_protocol_factory",
     ),
+    ".classic.compat": ("classic_hook", "modern_hook"),
     ".classic.client": ("WebSocketClientProtocol", "connect", "unix_connect"),
     ".classic.exceptions": (
         "AbortHandshake",
@@ -143,6 +144,8 @@ if TYPE_CHECKING:
     from .classic.client import WebSocketClientProtocol as WebSocketClientProtocol
     from .classic.client import connect as connect
     from .classic.client import unix_connect as unix_connect
+    from .classic.compat import classic_hook as classic_hook
+    from .classic.compat import modern_hook as modern_hook
     from .classic.exceptions import AbortHandshake as AbortHandshake
     from .classic.exceptions import InvalidStatusCode as InvalidStatusCode
     from .classic.exceptions import RedirectHandshake as RedirectHandshake

@@ -100,27 +100,27 @@ def check_select(select_subprotocol: Any) -> None:
         raise TypeError("select_subprotocol must be a plain function, not an async one")
 
 
-def check_options(caller: str, options: Iterable[str], kind: str) -> None:
+def check_options(caller: str, options: Iterable[str]) -> None:
     """
     Check the names of arguments that go to the event loop.
 
     Args:
-        caller: name of the function that they were given to.
+        caller: name of the function that they were given to: connect or serve.
         options: their names.
-        kind: "connection" or "server".
 
     Raises:
         TypeError: if there's no argument of such a name.
 
     """
     for name in options:
-        if name not in _option_names(kind):
+        if name not in _option_names(caller):
             raise TypeError(f"{caller}() got an unexpected keyword argument '{name}'")
 
 
 @functools.cache
-def _option_names(kind: str) -> set[str]:
+def _option_names(caller: str) -> set[str]:
     """Return the names of arguments that make connections or servers."""
+    kind = "server" if caller == "serve" else "connection"
     loops = (asyncio.BaseEventLoop, asyncio.AbstractEventLoop)
     return {
         name

@@ -265,7 +265,7 @@ def serve(
     check_select(select_subprotocol)
     if not callable(handler):
         raise TypeError(f"handler must be a function, not {type(handler).__name__}")
-    check_options("serve", kwargs, "server")
+    check_options("serve", kwargs)
     check_subprotocols(subprotocols)
     settings: dict[str, Any] = {
         "ping_interval": ping_interval,

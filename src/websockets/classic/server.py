@@ -6,16 +6,22 @@ import asyncio
 import email.utils
 import functools
 import http
-import inspect
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from ..asyncio import opening
-from ..asyncio.arguments import check_settings, check_subprotocols, with_compression
+from ..asyncio.arguments import (
+    check_callable,
+    check_options,
+    check_select,
+    check_settings,
+    check_subprotocols,
+    with_compression,
+)
 from ..asyncio.broadcasting import broadcast
 from ..asyncio.listening import Listener
-from ..asyncio.serving import ServerSide
+from ..asyncio.serving import ServerSide, call
 from ..codes import State
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import InvalidHandshake
@@ -25,11 +31,13 @@ from ..http11 import SERVER, Request, Response
 from ..server import (
     Origins,
     ServerProtocol,
+    check_choice,
     check_origin,
     negotiate_extensions,
     offered_subprotocols,
 )
 from ..typing import ExtensionHeader, LoggerLike, Origin, StatusLike, Subprotocol
+from .compat import Hook, as_hook, make_modern_server, split_factory
 from .exceptions import AbortHandshake
 from .handlers import Handler, without_path
 from .protocol import CLOSE_TIMEOUT, WebSocketCommonProtocol
@@ -48,11 +56,12 @@ HTTPResponse = tuple[StatusLike, HeadersLike, bytes]
 #: What the ``extra_headers`` argument of servers takes.
 HeadersLikeOrCallable = HeadersLike | Callable[[str, Headers], HeadersLike | None]
 
-ProcessRequest = Callable[[str, Headers], Any]
+#: Of the path and the headers; or of the connection and the request.
+ProcessRequest = Callable[[str, Headers], Any] | Callable[[Any, Request], Any]
 
-SelectSubprotocol = Callable[
-    [Sequence[Subprotocol], Sequence[Subprotocol]], Subprotocol | None
-]
+#: Of what the client offers and the server speaks; or of the connection and what
+#: the client offers.
+SelectSubprotocol = Callable[[Any, Sequence[Subprotocol]], Subprotocol | None]
 
 
 class ClassicServerProtocol(ServerProtocol):
@@ -106,6 +115,8 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             see the method of the same name.
         select_subprotocol: a function to choose the subprotocol; see the method
             of the same name.
+        process_response: a function, async or not, of the connection, the request
+            and the response, that may change the response or return another.
         open_timeout: seconds for the opening handshake; None for no limit.
         kwargs: arguments of :class:`WebSocketCommonProtocol`.
 
@@ -120,7 +131,6 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
 
     is_client = False
     side = "server"
-    failure = "opening handshake failed"
 
     def __init__(
         self,
@@ -133,8 +143,9 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         subprotocols: Sequence[Subprotocol | str] | None = None,
         extra_headers: HeadersLikeOrCallable | None = None,
         server_header: str | None = SERVER,
-        process_request: ProcessRequest | None = None,
-        select_subprotocol: SelectSubprotocol | None = None,
+        process_request: ProcessRequest | Hook | None = None,
+        select_subprotocol: SelectSubprotocol | Hook | None = None,
+        process_response: Callable[..., Any] | None = None,
         open_timeout: float | None = 10,
         **kwargs: Any,
     ) -> None:
@@ -154,8 +165,9 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         self.available_subprotocols = subprotocols
         self.extra_headers = extra_headers
         self.server_header = server_header
-        self._process_request = process_request
-        self._select_subprotocol = select_subprotocol
+        self._process_request = as_hook("process_request", process_request)
+        self._select_subprotocol = as_hook("select_subprotocol", select_subprotocol)
+        self._process_response = process_response
         self.origin: Origin | None = None
 
     async def _opens(self) -> bool:
@@ -247,13 +259,11 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         self.request_headers = request.headers
         answer: Any
         try:
-            answer = self.process_request(request.path, request.headers)
-            if inspect.isawaitable(answer):
-                answer = await answer
+            answer = await call(self.process_request, request.path, request.headers)
         except AbortHandshake as exc:
             answer = exc.status, exc.headers, exc.body
-        if answer is None:
-            return None
+        if answer is None or isinstance(answer, Response):
+            return answer
         return _make_response(answer)
 
     async def finish_response(self, request: Request, response: Response) -> Response:
@@ -265,7 +275,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         _set_default(headers, "Date", _now)
         if self.server_header is not None:
             _set_default(headers, "Server", lambda: self.server_header or "")
-        return response
+        return await self._change(self._process_response, request, response)
 
     def _add_extra_headers(self, request: Request, headers: Headers) -> None:
         # Subclasses change self.extra_headers while the handshake runs.
@@ -336,9 +346,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         """
         if self._process_request is None:
             return None
-        answer = self._process_request(path, request_headers)
-        if inspect.isawaitable(answer):
-            answer = await answer
+        answer: Any = await call(self._process_request, self, path, request_headers)
         return answer  # type: ignore[no-any-return]
 
     @staticmethod
@@ -369,10 +377,12 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
     ) -> Subprotocol | None:
         """Return the subprotocol to use; None for none."""
         offered = offered_subprotocols(headers)
-        if not offered or not available_subprotocols:
+        available = [Subprotocol(name) for name in available_subprotocols or ()]
+        hook = self._select_subprotocol
+        asked = hook is not None and hook.modern
+        if not asked and not (offered and available):
             return None
-        available = [Subprotocol(name) for name in available_subprotocols]
-        return self.select_subprotocol(offered, available)
+        return check_choice(self.select_subprotocol(offered, available), offered)
 
     def select_subprotocol(
         self,
@@ -394,8 +404,10 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             without a subprotocol, which is what happens if none is common.
 
         """
-        if self._select_subprotocol is not None:
-            return self._select_subprotocol(client_subprotocols, server_subprotocols)
+        hook = self._select_subprotocol
+        if hook is not None:
+            chosen: Any = hook(self, client_subprotocols, server_subprotocols)
+            return chosen  # type: ignore[no-any-return]
         common = [name for name in server_subprotocols if name in client_subprotocols]
         return min(
             common,
@@ -424,6 +436,11 @@ class WebSocketServer(Listener[WebSocketServerProtocol]):
         return self.live
 
     @property
+    def connections(self) -> set[WebSocketServerProtocol]:
+        """The open connections, as modern servers name them."""
+        return {item for item in self.live if item.open}
+
+    @property
     def server(self) -> asyncio.Server | None:
         """The asyncio server that accepts connections; None before that."""
         return self._server
@@ -435,11 +452,6 @@ class WebSocketServer(Listener[WebSocketServerProtocol]):
     async def __aenter__(self) -> WebSocketServer:
         """Return the server."""
         return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        """Close the server, and wait for its end."""
-        self.close()
-        await self.wait_closed()
 
 
 class Serve:
@@ -472,9 +484,12 @@ class Serve:
         server_header: value of the Server header; None to send none.
         process_request: a function of the path and the headers, async or not,
             that may answer the request by itself; see
-            :meth:`WebSocketServerProtocol.process_request`.
+            :meth:`WebSocketServerProtocol.process_request`. One of the connection
+            and the request, as modern servers take it, will do too; see
+            :func:`~websockets.classic.compat.modern_hook`.
         select_subprotocol: a function to choose the subprotocol; see
-            :meth:`WebSocketServerProtocol.select_subprotocol`.
+            :meth:`WebSocketServerProtocol.select_subprotocol`. One of the
+            connection and what the client offers will do too.
         open_timeout: seconds for the opening handshake; None for no limit.
         ping_interval: seconds between keepalive pings; None for no pings.
         ping_timeout: seconds for a sign of life after a keepalive ping, and
@@ -486,7 +501,10 @@ class Serve:
         write_limit: bytes that may wait to be written before sending waits.
         kwargs: arguments for the event loop's ``create_server()``: ``sock``,
             ``ssl``, ``reuse_port``, ``start_serving``... Older spellings are
-            accepted too: ``klass``, ``timeout``, ``loop``, ``legacy_recv``.
+            accepted too: ``klass``, ``timeout``, ``loop``, ``legacy_recv``. So are
+            ``process_response`` and ``create_connection`` of the modern
+            :func:`~websockets.asyncio.server.serve`; the latter makes everything
+            modern, the server and its connections.
 
     Raises:
         OSError: if the server can't listen there.
@@ -530,54 +548,72 @@ class Serve:
         klass = kwargs.pop("klass", None)
         legacy_recv = kwargs.pop("legacy_recv", False)
         loop = kwargs.pop("loop", None)
-        create_protocol = create_protocol or klass or WebSocketServerProtocol
-        if not callable(create_protocol):
-            raise TypeError("create_protocol must be a class or a function")
-        check_subprotocols(subprotocols)
-        check_settings(
-            max_size,
-            open_timeout=open_timeout,
-            ping_interval=ping_interval,
-            ping_timeout=ping_timeout,
-            close_timeout=close_timeout,
-            max_queue=max_queue,
-            read_limit=read_limit,
-            write_limit=write_limit,
+        process_response = kwargs.pop("process_response", None)
+        create_protocol, create_connection = split_factory(
+            create_protocol or klass, kwargs
         )
+        check_callable(
+            create_protocol=create_protocol,
+            process_request=process_request,
+            process_response=process_response,
+        )
+        check_select(select_subprotocol)
+        check_options("serve", kwargs)
+        check_subprotocols(subprotocols)
+        settings: dict[str, Any] = {
+            "open_timeout": open_timeout,
+            "ping_interval": ping_interval,
+            "ping_timeout": ping_timeout,
+            "close_timeout": close_timeout,
+            "max_queue": max_queue,
+            "write_limit": write_limit,
+        }
+        check_settings(max_size, read_limit=read_limit, **settings)
+        settings |= {
+            "logger": logger,
+            "origins": _with_none(origins),
+            "extensions": with_compression(
+                extensions, compression, enable_server_permessage_deflate
+            ),
+            "subprotocols": subprotocols,
+            "server_header": server_header,
+            "max_size": max_size,
+        }
+        if process_response is not None:
+            settings["process_response"] = process_response
         self._loop: asyncio.AbstractEventLoop | None = loop
+        self.ws_server: Any = None
+        if create_connection is not None:
+            self.ws_server = make_modern_server(
+                *(ws_handler, host, port),
+                extra_headers=extra_headers,
+                process_request=process_request,
+                select_subprotocol=select_subprotocol,
+                create_connection=create_connection,
+                **settings,
+                **kwargs,
+            )
+            return
         self.ws_server = WebSocketServer(logger=logger)
         self._host = host
         self._port = port
         self._kwargs = kwargs
         self._factory = functools.partial(
-            create_protocol,
+            create_protocol or WebSocketServerProtocol,
             # By keyword: a factory may have positional parameters of its own. The
-            # handler is looked at once, not for each connection.
+            # handler and the hooks are looked at once, not for each connection.
             ws_handler=without_path(ws_handler),
             ws_server=self.ws_server,
-            logger=logger,
-            origins=_with_none(origins),
-            extensions=with_compression(
-                extensions, compression, enable_server_permessage_deflate
-            ),
-            subprotocols=subprotocols,
             extra_headers=extra_headers,
-            server_header=server_header,
-            process_request=process_request,
-            select_subprotocol=select_subprotocol,
-            open_timeout=open_timeout,
-            ping_interval=ping_interval,
-            ping_timeout=ping_timeout,
-            close_timeout=close_timeout,
-            max_size=max_size,
-            max_queue=max_queue,
+            process_request=as_hook("process_request", process_request),
+            select_subprotocol=as_hook("select_subprotocol", select_subprotocol),
             read_limit=read_limit,
-            write_limit=write_limit,
             host=host if isinstance(host, str) else None,
             port=port,
             secure=kwargs.get("ssl") is not None,
             legacy_recv=legacy_recv,
             loop=loop,
+            **settings,
         )
 
     def __await__(self) -> Generator[Any, None, WebSocketServer]:
@@ -596,8 +632,11 @@ class Serve:
     async def _start(self) -> WebSocketServer:
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise RuntimeError("serve() was given another event loop than runs here")
-        await self.ws_server.listen(self._factory, self._host, self._port, self._kwargs)
-        return self.ws_server
+        server: Any = self.ws_server
+        if isinstance(server, WebSocketServer):
+            await server.listen(self._factory, self._host, self._port, self._kwargs)
+            return server
+        return await server  # type: ignore[no-any-return]
 
 
 serve = Serve
