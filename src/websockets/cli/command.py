@@ -1,0 +1,106 @@
+"""Floor 5, faces: which command it is, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from . import about, bench, client, ping, serve
+from .arguments import Parser, add_loop_argument
+from .failures import CommandError
+from .running import INTERRUPTED, TERMINATED, run
+
+__all__ = ["main"]
+
+_COMMANDS = {"connect": client, "serve": serve, "bench": bench, "ping": ping}
+
+#: What one gets without naming a command.
+_DEFAULT = "connect"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Do what the command line asks for.
+
+    Args:
+        argv: the arguments; None for those of the program.
+
+    Returns:
+        The exit status: 0 if all went well, 1 if the server couldn't be reached
+        or something else went wrong, 130 after an interruption.
+
+    Raises:
+        SystemExit: with status 2 if an argument is wrong; with status 0 after
+            ``--help`` and ``--version``.
+
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    named = bool(arguments) and arguments[0] in _COMMANDS
+    name = arguments.pop(0) if named else _DEFAULT
+    command = _COMMANDS[name]
+    options = _make_parser(name, command, named).parse_args(arguments)
+    terminated = getattr(command, "TERMINATED", TERMINATED)
+    try:
+        return run(command.run(options), options.loop, terminated)
+    except CommandError as exc:
+        print(exc, file=sys.stderr)
+        return exc.status
+    except BrokenPipeError:
+        return _leave_pipe()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _make_parser(
+    name: str, command: ModuleType, named: bool
+) -> argparse.ArgumentParser:
+    """Make a command's parser; the one without a name tells of the others."""
+    epilog, usage = f"examples:\n{command.EXAMPLES}", None
+    if not named:
+        others = {key: each for key, each in _COMMANDS.items() if key != _DEFAULT}
+        listing = [f"  websockets {key:5}  {each.HELP}" for key, each in others.items()]
+        epilog = "\n".join([epilog, "other commands:", *listing])
+        usage = (
+            f"websockets [options] URI\n       websockets {{{','.join(others)}}} ..."
+        )
+    parser = Parser(
+        prog=f"websockets {name}" if named else "websockets",
+        description=f"{command.HELP[0].upper()}{command.HELP[1:]}.",
+        usage=usage,
+        epilog=epilog,
+    )
+    if not named:
+        parser.add_argument(
+            "--version",
+            action=_Version,
+            nargs=0,
+            help="show the version and what it runs on",
+        )
+    command.add_arguments(parser)
+    add_loop_argument(parser)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Shows the version, and ends the program."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Do that."""
+        print(about.describe())
+        parser.exit()
+
+
+def _leave_pipe() -> int:
+    """End as programs do when nobody reads their output any more."""
+    # Or Python would try again when it ends, and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + 13
