@@ -73,6 +73,7 @@ TOP = {
     "websockets.exceptions": ERRORS,
     "websockets.typing": [*TYPES, "ExtensionHeader"],
     "websockets.uri": ["WebSocketURI", "parse_uri"],
+    "websockets": ["speedups_available"],
     "websockets.asyncio.client": ["ClientConnection"],
     "websockets.asyncio.connection": ["Connection"],
     "websockets.asyncio.router": ["Router", "route", "unix_route"],
@@ -174,6 +175,9 @@ class TestTop:
         ]
         seen = set()
         for node in block.body:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                seen.add(node.target.id)
+                continue
             assert isinstance(node, ast.ImportFrom)
             for alias in node.names:
                 if alias.name == "*":
@@ -219,6 +223,7 @@ class TestAddresses:
             ),
             ("websockets.frames", "OP_TEXT", "websockets.frames", "TEXT"),
             ("websockets", "handshake", "websockets.legacy", "handshake"),
+            ("websockets", "speedups_available", "websockets.speedups", "compiled"),
         ],
     )
     def test_same_thing(

@@ -121,10 +121,13 @@ lazy_import(
         **{name: room for room, names in _ROOMS.items() for name in names},
         **dict.fromkeys(_SUBMODULES, "."),
         "handshake": ".legacy",
+        "speedups_available": ".speedups:compiled",
     },
 )
 
-__all__ = sorted(name for names in _ROOMS.values() for name in names)  # noqa: PLE0605
+__all__ = sorted(  # noqa: PLE0605
+    ["speedups_available", *(name for names in _ROOMS.values() for name in names)]
+)
 
 if TYPE_CHECKING:
     from .asyncio.client import ClientConnection as ClientConnection
@@ -180,3 +183,6 @@ if TYPE_CHECKING:
     from .typing import Subprotocol as Subprotocol
     from .uri import WebSocketURI as WebSocketURI
     from .uri import parse_uri as parse_uri
+
+    #: Whether this is the compiled build.
+    speedups_available: bool
