@@ -22,7 +22,14 @@ from peers import ENVIRONMENTS, ROOT, Environment
 HERE = Path(__file__).resolve().parent
 ENVS = HERE / ".envs"
 LOADGEN = ENVS / "loadgen"
-LOADGEN_SOURCES = [HERE / "loadgen.c", HERE / "wire.h"]
+LOAD = HERE / "load"
+
+#: What the load generator is built with where it is there: the header, a call, the
+#: libraries, and the package that has them on Debian.
+FEATURES = {
+    "deflate": ("zlib.h", "zlibVersion()", ["-lz"], "zlib1g-dev"),
+    "tls": ("openssl/ssl.h", "TLS_method()", ["-lssl", "-lcrypto"], "libssl-dev"),
+}
 
 #: What ours is built from; tests and documentation play no part in it.
 PACKAGE_FILES = ["pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"]
@@ -113,12 +120,13 @@ def pip_install(
     call([*command, *requirements], clean_variables(variables))
 
 
-def prepare_environment(name: str, fresh: bool = False) -> Path:
+def prepare_environment(name: str, fresh: bool = False, as_is: bool = False) -> Path:
     """Make an environment if need be, and return its interpreter.
 
     Args:
         name: a key of :data:`peers.ENVIRONMENTS`.
         fresh: make it anew in any case, to get the newest versions.
+        as_is: make it in no case.
 
     Raises:
         SetupError: if that fails.
@@ -129,7 +137,9 @@ def prepare_environment(name: str, fresh: bool = False) -> Path:
     python = directory / "bin" / "python"
     stamp = directory / "stamp.json"
     wanted = make_stamp(environment)
-    if not fresh and stamp.exists() and stamp.read_text() == wanted:
+    if as_is and not stamp.exists():
+        raise SetupError("it was never made")
+    if as_is or (not fresh and stamp.exists() and stamp.read_text() == wanted):
         return python
     print(f"setting up {directory.relative_to(ROOT)} ...", file=sys.stderr)
     shutil.rmtree(directory, ignore_errors=True)
@@ -141,28 +151,68 @@ def prepare_environment(name: str, fresh: bool = False) -> Path:
     return python
 
 
-def describe_environment(name: str) -> dict[str, Any]:
-    """Return versions and compiled modules of an environment that exists."""
-    python = ENVS / name / "bin" / "python"
+def describe_environment(name: str, python: Path | None = None) -> dict[str, Any]:
+    """Return versions and compiled modules of an environment that exists.
+
+    Args:
+        name: a key of :data:`peers.ENVIRONMENTS`.
+        python: the interpreter used instead of it, if it is one of ours.
+
+    """
+    if python is None or not name.startswith("ours"):
+        python = ENVS / name / "bin" / "python"
     described: dict[str, Any] = json.loads(
         call([str(python), "-c", DESCRIBE], clean_variables({}))
     )
     return described
 
 
-def build_loadgen() -> Path:
+def find_features(compiler: list[str]) -> list[str]:
+    """Return those of :data:`FEATURES` that this compiler can build."""
+    found = []
+    for name, (header, call_, libraries, _) in FEATURES.items():
+        text = f"#include <{header}>\nint main(void) {{ return {call_} == 0; }}\n"
+        command = [*compiler, "-x", "c", "-", "-o", os.devnull, *libraries]
+        done = subprocess.run(command, input=text, capture_output=True, text=True)
+        if done.returncode == 0:
+            found.append(name)
+    return found
+
+
+def compile_loadgen(target: Path) -> None:
+    """Compile the load generator, with all features that can be had.
+
+    Raises:
+        SetupError: if there is no C compiler, or it complains.
+
+    """
+    compiler = os.environ.get("CC", "cc").split()
+    if shutil.which(compiler[0]) is None:
+        raise SetupError(f"{compiler[0]} is missing: the load generator is in C")
+    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
+    libraries = []
+    for name in find_features(compiler):
+        flags.append(f"-DWITH_{name.upper()}")
+        libraries += FEATURES[name][2]
+    sources = sorted(map(str, LOAD.glob("*.c")))
+    command = [*compiler, *flags, "-o", str(target), *sources, *libraries]
+    call(command, dict(os.environ))
+
+
+def build_loadgen(target: Path = LOADGEN) -> Path:
     """Compile the load generator if its source is newer; return the program.
 
     Raises:
         SetupError: if there is no C compiler, or it complains.
 
     """
-    newest = max(path.stat().st_mtime for path in LOADGEN_SOURCES)
-    if LOADGEN.exists() and LOADGEN.stat().st_mtime > newest:
-        return LOADGEN
-    ENVS.mkdir(exist_ok=True)
-    compiler = os.environ.get("CC", "cc").split()
-    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"]
-    source = str(LOADGEN_SOURCES[0])
-    call([*compiler, *flags, "-o", str(LOADGEN), source], dict(os.environ))
-    return LOADGEN
+    newest = max(path.stat().st_mtime for path in LOAD.iterdir())
+    if not target.exists() or target.stat().st_mtime <= newest:
+        target.parent.mkdir(exist_ok=True)
+        compile_loadgen(target)
+    return target
+
+
+def read_features(loadgen: Path) -> set[str]:
+    """Return which of :data:`FEATURES` the load generator has."""
+    return set(call([str(loadgen), "--features"], dict(os.environ)).split()) - {"-"}

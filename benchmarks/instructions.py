@@ -15,23 +15,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from environments import SetupError, build_loadgen, prepare_environment
-from processes import Launch, MeasureError, count_instructions
-from report import describe_machine, describe_peers, lay_out, show_environments
+from environments import (
+    SetupError,
+    build_loadgen,
+    describe_environment,
+    prepare_environment,
+)
+from measures import COUNTED, TIMES, count_per_message
+from processes import Launch, MeasureError
+from report import describe_machine, lay_out, show_environments
 from run import LOOPS
-from scenarios import Scenario
+from scenarios import SCENARIOS
 
 from peers import BASELINE, OURS, PEERS, select_peers
 
-CONNECTIONS = 8
-SIZE = 256
 IN_FLIGHT = (1, 16)
-
-#: The same order of dictionaries and sets in both runs.
-VARIABLES = {"PYTHONHASHSEED": "0"}
-
-#: Python under valgrind is some fifty times slower.
-START_TIMEOUT = 300.0
 
 Counts = dict[tuple[str, str, int], float | str]
 
@@ -42,40 +40,25 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--peer", action="append", default=[], help="a name or glob; repeatable")
     add("--loop", choices=LOOPS, default="asyncio", help="event loop (asyncio)")
-    add("--messages", type=int, default=1600, help="of the shorter run (1600)")
-    add("--times", type=int, default=3, help="how much longer the other is (3)")
+    add("--messages", type=int, default=COUNTED, help=f"of the shorter run ({COUNTED})")
+    add("--times", type=int, default=TIMES, help=f"how much longer ({TIMES})")
+    add("--as-is", action="store_true", help="use the environments as they are")
+    add("--python", type=Path, metavar="FILE", help="an interpreter that has ours")
     add("--json", type=Path, metavar="FILE", help="write the counts there")
     return parser
 
 
-def count_per_message(
-    key: tuple[str, str, int], messages: int, times: int, valgrind: str
-) -> float:
-    """Return the instructions per message of a loop, a peer and a depth.
-
-    Raises:
-        MeasureError: if the server or an echo was wrong.
-
-    """
-    loop, peer, in_flight = key
-    scenario = Scenario(CONNECTIONS, SIZE, in_flight)
-    launch = Launch(loop, variables=VARIABLES, start_timeout=START_TIMEOUT)
-    short, long = (
-        count_instructions(PEERS[peer], scenario, launch, number, valgrind)
-        for number in (messages, messages * times)
-    )
-    return (long - short) / (messages * (times - 1))
-
-
 def count_all(
-    peers: list[str], loops: list[str], options: argparse.Namespace, valgrind: str
+    peers: list[str], loops: list[str], options: argparse.Namespace
 ) -> Counts:
     """Count for every loop, peer and depth; a failure's text stands for its count."""
     counts: Counts = {}
     for key in ((lo, peer, k) for lo in loops for peer in peers for k in IN_FLIGHT):
+        scenario = SCENARIOS[f"instructions/c8/256B/k{key[2]}"]
+        launch = Launch(key[0], python=options.python)
         try:
             result: float | str = count_per_message(
-                key, options.messages, options.times, valgrind
+                PEERS[key[1]], scenario, launch, options.messages, options.times
             )
         except MeasureError as exc:
             result = str(exc)
@@ -113,7 +96,7 @@ def print_table(counts: Counts, peers: list[str], loop: str) -> None:
             row += [show_ratio(counts, key, name) for name in (OURS, BASELINE)]
         rows.append(row)
     print(f"\nuser-space instructions per echoed message on {loop}")
-    print(f"({SIZE} B, {CONNECTIONS} connections)\n\n{lay_out(rows)}")
+    print(f"(256 B, 8 connections)\n\n{lay_out(rows)}")
 
 
 def write_json(path: Path, counts: Counts, about: dict[str, Any]) -> None:
@@ -125,24 +108,36 @@ def write_json(path: Path, counts: Counts, about: dict[str, Any]) -> None:
     path.write_text(json.dumps(about, indent=1) + "\n")
 
 
+def set_up(peers: list[str], options: argparse.Namespace) -> dict[str, Any]:
+    """Make what is needed; return what has to be known of it.
+
+    Raises:
+        SetupError: if something cannot be made.
+
+    """
+    build_loadgen()
+    names = list(dict.fromkeys(PEERS[peer].environment for peer in peers))
+    for name in names:
+        if not (options.python and name.startswith("ours")):
+            prepare_environment(name, as_is=options.as_is)
+    environments = {name: describe_environment(name, options.python) for name in names}
+    return {"machine": describe_machine(), "environments": environments}
+
+
 def main() -> int | str:
     """Do what the command line says; return the exit status or an error."""
     options = make_parser().parse_args()
-    valgrind = shutil.which("valgrind")
-    if valgrind is None:
+    if shutil.which("valgrind") is None:
         return "instructions.py: valgrind is missing; install it (Linux: valgrind)"
     if options.messages < 1 or options.times < 2:
         return "instructions.py: --messages starts at 1 and --times at 2"
     try:
         peers = select_peers(options.peer)
-        build_loadgen()
-        for name in dict.fromkeys(PEERS[peer].environment for peer in peers):
-            prepare_environment(name)
+        about = set_up(peers, options)
     except (ValueError, SetupError) as exc:
         return f"instructions.py: {exc}"
-    about = {"machine": describe_machine(), "environments": describe_peers(peers)}
     print(show_environments(about["environments"]))
-    counts = count_all(peers, LOOPS[options.loop], options, valgrind)
+    counts = count_all(peers, LOOPS[options.loop], options)
     for loop in LOOPS[options.loop]:
         print_table(counts, peers, loop)
     if options.json:

@@ -37,16 +37,19 @@ ENVIRONMENTS = {
     "picows": Environment(("uvloop", "picows")),
     "aiohttp": Environment(("uvloop", "aiohttp")),
     "plain": Environment(("uvloop",)),
+    "plots": Environment(("matplotlib",)),
 }
 
 
 class Peer(NamedTuple):
-    """An echo server to measure.
+    """Something to measure.
 
     Attributes:
         server: the file in ``servers/``, without its suffix.
         environment: a key of :data:`ENVIRONMENTS`.
-        offers: what it can do; a scenario names what it needs.
+        client: the file in ``clients/``, without its suffix.
+        offers: what it can do; a scenario says what it needs.
+        imports: the statements whose time is taken, by scenario.
         speaks: ``websocket``, or ``raw`` for an echo of bytes.
         default: whether it is measured when no peer is named.
 
@@ -54,7 +57,9 @@ class Peer(NamedTuple):
 
     server: str
     environment: str
-    offers: frozenset[str] = frozenset(["echo"])
+    client: str | None = None
+    offers: frozenset[str] = frozenset()
+    imports: dict[str, str] = {}
     speaks: str = "websocket"
     default: bool = True
 
@@ -62,18 +67,58 @@ class Peer(NamedTuple):
 OURS = "ours"
 BASELINE = "websockets-modern"
 
+SERVER = frozenset(["echo", "websocket", "tls"])
+WHOLE = SERVER | {"deflate", "client", "client-echo", "import"}
+RAW = frozenset(["echo", "tls", "client-echo"])
+
+TOP_LEVEL = {
+    "import/package": "import websockets",
+    "import/server-and-client": "from websockets import connect, serve",
+}
+MODERN = {
+    "import/package": "import websockets",
+    "import/server-and-client": "from websockets.asyncio.client import connect; "
+    "from websockets.asyncio.server import serve",
+}
+PICOWS = {
+    "import/package": "import picows",
+    "import/server-and-client": "from picows import ws_connect, ws_create_server",
+}
+PICOWS_COROUTINES = {
+    "import/package": "import picows.websockets",
+    "import/server-and-client": "from picows.websockets import connect, serve",
+}
+AIOHTTP = {
+    "import/package": "import aiohttp",
+    "import/server-and-client": "from aiohttp import ClientSession, web",
+}
+
 PEERS = {
-    "ours": Peer("ours_classic", "ours"),
-    "ours-pure": Peer("ours_classic", "ours-pure"),
-    "ours-fast": Peer("ours_classic", "ours-fast"),
-    "ours-modern": Peer("websockets_modern", "ours", default=False),
-    "ours-legacy": Peer("websockets_legacy", "ours", default=False),
-    "websockets-modern": Peer("websockets_modern", "websockets"),
-    "websockets-legacy": Peer("websockets_legacy", "websockets"),
-    "aiohttp": Peer("aiohttp_server", "aiohttp"),
-    "picows-callbacks": Peer("picows_callbacks", "picows"),
-    "picows-coroutines": Peer("picows_coroutines", "picows"),
-    "raw-echo": Peer("raw_echo", "plain", speaks="raw"),
+    "ours": Peer("ours_classic", "ours", "ours_classic", WHOLE, TOP_LEVEL),
+    "ours-pure": Peer("ours_classic", "ours-pure", "ours_classic", WHOLE, TOP_LEVEL),
+    "ours-fast": Peer("ours_classic", "ours-fast", "ours_classic", WHOLE, TOP_LEVEL),
+    "ours-modern": Peer(
+        "websockets_modern", "ours", "websockets_modern", WHOLE, MODERN, default=False
+    ),
+    "ours-legacy": Peer("websockets_legacy", "ours", offers=SERVER, default=False),
+    "websockets-modern": Peer(
+        "websockets_modern", "websockets", "websockets_modern", WHOLE, MODERN
+    ),
+    "websockets-legacy": Peer(
+        "websockets_legacy", "websockets", offers=SERVER | {"deflate"}
+    ),
+    "aiohttp": Peer("aiohttp_server", "aiohttp", "aiohttp_client", WHOLE, AIOHTTP),
+    "picows-callbacks": Peer(
+        "picows_callbacks",
+        "picows",
+        "picows_callbacks",
+        SERVER | {"client", "client-echo", "import"},
+        PICOWS,
+    ),
+    "picows-coroutines": Peer(
+        "picows_coroutines", "picows", "picows_coroutines", WHOLE, PICOWS_COROUTINES
+    ),
+    "raw-echo": Peer("raw_echo", "plain", "raw_echo", RAW, speaks="raw"),
 }
 
 

@@ -12,12 +12,58 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from environments import describe_environment
+from scenarios import SCENARIOS
 
-from peers import ENVIRONMENTS, PEERS, ROOT
+from peers import ROOT
 
-#: What one fresh-process run gave: see :func:`make_run`.
+#: What one fresh-process run gave: its key, its round, and its figures.
 Run = dict[str, Any]
+
+#: A loop, a scenario and a peer.
+Key = tuple[str, str, str]
+
+
+class Figure(NamedTuple):
+    """Something that is measured.
+
+    Attributes:
+        name: its key in a run's record.
+        heading: what stands above its column.
+        pattern: how it is written.
+        compared: whether the table has its ratios to the reference peers.
+        scale: what it is multiplied with to be written.
+
+    """
+
+    name: str
+    heading: str
+    pattern: str
+    compared: bool = False
+    scale: float = 1.0
+
+
+RATE = (
+    Figure("rate", "{unit}/s", "{:,.0f}", compared=True),
+    Figure("cpu_us", "CPU µs/{unit}", "{:,.2f}", compared=True),
+    Figure("p50_us", "p50 µs", "{:,.0f}"),
+    Figure("p99_us", "p99 µs", "{:,.0f}"),
+    Figure("wire", "bytes/{unit}", "{:,.0f}"),
+    Figure("peer_busy", "peer busy", "{:.0%}"),
+    Figure("loadgen_busy", "load busy", "{:.0%}"),
+)
+
+#: The figures of a kind of scenario, the most telling one first; what isn't here is a
+#: rate.
+FIGURES = {
+    "memory": (Figure("bytes", "KiB/connection", "{:,.2f}", True, 1 / 1024),),
+    "import": (Figure("ms", "ms", "{:,.1f}", True),),
+    "instructions": (Figure("instructions", "instructions", "{:,.0f}", True),),
+}
+
+
+def find_figures(scenario: str) -> tuple[Figure, ...]:
+    """Return the figures that a scenario gives."""
+    return FIGURES.get(SCENARIOS[scenario].kind, RATE)
 
 
 class Cell(NamedTuple):
@@ -25,77 +71,60 @@ class Cell(NamedTuple):
 
     Attributes:
         rounds: how many runs succeeded.
-        rate: echoed messages per second.
-        spread: half of the distance from the slowest to the fastest run, as a
-            share of the median rate.
-        cpu_us: the server's processor time per message, in microseconds.
-        p50_us: median time from sending a message to having its echo.
-        p99_us: the same, 99th percentile.
-        server_busy: the share of the time in which the server had a processor.
-        loadgen_busy: the same for the load generator; near 1, it is the load
-            generator that was measured.
-        rate_ratios: to each reference peer, this peer's rate divided by its rate.
-        cpu_ratios: the same for the processor time; below 1 is better.
+        spread: of the first figure, half of the distance from the least to the
+            greatest, as a share of the median.
+        figures: the medians.
+        ratios: of the compared figures, to each reference peer: this peer's
+            divided by that one's.
 
     """
 
     rounds: int
-    rate: float
     spread: float
-    cpu_us: float
-    p50_us: float
-    p99_us: float
-    server_busy: float
-    loadgen_busy: float
-    rate_ratios: dict[str, float | None]
-    cpu_ratios: dict[str, float | None]
+    figures: dict[str, float]
+    ratios: dict[str, dict[str, float | None]]
 
 
-def make_run(key: tuple[str, str, str], number: int, measured: dict[str, Any]) -> Run:
+def make_run(key: Key, number: int, figures: dict[str, Any]) -> Run:
     """Return the record of one run.
 
     Args:
         key: the loop, the scenario and the peer.
         number: the round.
-        measured: what the load generator reported.
+        figures: what was measured.
 
     """
     loop, scenario, peer = key
-    cpu_us = measured["server_cpu"] / max(measured["messages"], 1) * 1e6
     return {
         "loop": loop,
         "scenario": scenario,
         "peer": peer,
         "round": number,
-        "cpu_us": cpu_us,
-        "server_busy": measured["server_cpu"] / measured["seconds"],
-        "loadgen_busy": measured["loadgen_cpu"] / measured["seconds"],
-        **measured,
+        **figures,
     }
 
 
-def paired_ratio(runs: list[Run], others: list[Run], field: str) -> float | None:
+def paired_ratio(runs: list[Run], others: list[Run], figure: str) -> float | None:
     """Return the median over the rounds of the ratio of two peers.
 
     Both ran in the same round, one shortly after the other, so that slow drifts of
     the machine cancel. None if no round has both.
     """
-    theirs = {run["round"]: run[field] for run in others}
+    theirs = {run["round"]: run.get(figure) for run in others}
     ratios = [
-        run[field] / theirs[run["round"]] for run in runs if theirs.get(run["round"])
+        run[figure] / theirs[run["round"]]
+        for run in runs
+        if theirs.get(run["round"]) and figure in run
     ]
     return median(ratios) if ratios else None
 
 
-def find_runs(runs: list[Run], loop: str, scenario: str, peer: str) -> list[Run]:
+def find_runs(runs: list[Run], key: Key) -> list[Run]:
     """Return a peer's runs of a scenario on a loop."""
-    key = (loop, scenario, peer)
     return [run for run in runs if (run["loop"], run["scenario"], run["peer"]) == key]
 
 
-def sum_up(
-    runs: list[Run], key: tuple[str, str, str], references: Sequence[str]
-) -> Cell | None:
+def sum_up(runs: list[Run], key: Key, references: Sequence[str]) -> Cell | None:
     """Sum up a peer's runs; None if there are none.
 
     Args:
@@ -104,23 +133,28 @@ def sum_up(
         references: the peers to give ratios to.
 
     """
-    mine = find_runs(runs, *key)
+    mine = find_runs(runs, key)
     if not mine:
         return None
-    rates = [run["rate"] for run in mine]
-    rate = median(rates)
-    others = {name: find_runs(runs, *key[:2], name) for name in references}
+    figures = find_figures(key[1])
+    first = [run[figures[0].name] for run in mine]
+    others = {name: find_runs(runs, (*key[:2], name)) for name in references}
     return Cell(
         rounds=len(mine),
-        rate=rate,
-        spread=(max(rates) - min(rates)) / 2 / rate if rate else 0.0,
-        cpu_us=median(run["cpu_us"] for run in mine),
-        p50_us=median(run["p50_us"] for run in mine),
-        p99_us=median(run["p99_us"] for run in mine),
-        server_busy=median(run["server_busy"] for run in mine),
-        loadgen_busy=median(run["loadgen_busy"] for run in mine),
-        rate_ratios={n: paired_ratio(mine, o, "rate") for n, o in others.items()},
-        cpu_ratios={n: paired_ratio(mine, o, "cpu_us") for n, o in others.items()},
+        spread=abs((max(first) - min(first)) / 2 / median(first)) if any(first) else 0,
+        figures={
+            figure.name: median(run[figure.name] for run in mine)
+            for figure in figures
+            if all(figure.name in run for run in mine)
+        },
+        ratios={
+            figure.name: {
+                name: paired_ratio(mine, theirs, figure.name)
+                for name, theirs in others.items()
+            }
+            for figure in figures
+            if figure.compared
+        },
     )
 
 
@@ -129,38 +163,62 @@ def show_ratio(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2f}"
 
 
-def make_row(peer: str, cell: Cell | None, references: Sequence[str]) -> list[str]:
-    """Return a peer's row of a scenario's table."""
-    if cell is None:
-        return [peer, "failed", *["-"] * (6 + 2 * len(references))]
-    return [
-        peer,
-        f"{cell.rate:,.0f}",
-        f"±{cell.spread:.0%}",
-        *(show_ratio(cell.rate_ratios[name]) for name in references),
-        f"{cell.cpu_us:.2f}",
-        *(show_ratio(cell.cpu_ratios[name]) for name in references),
-        f"{cell.p50_us:,.0f}",
-        f"{cell.p99_us:,.0f}",
-        f"{cell.server_busy:.0%}",
-        f"{cell.loadgen_busy:.0%}",
+def show_figure(figure: Figure, cell: Cell) -> str:
+    """Write a figure, or a dash where there is none."""
+    value = cell.figures.get(figure.name)
+    return "-" if value is None else figure.pattern.format(value * figure.scale)
+
+
+def make_table(
+    loop: str,
+    scenario: str,
+    cells: dict[str, Cell | None],
+    references: Sequence[str],
+) -> list[list[str]]:
+    """Return the rows of a scenario's table, the header first.
+
+    Args:
+        loop: the event loop.
+        scenario: the scenario.
+        cells: by peer; None where it failed.
+        references: the peers that ratios are given to.
+
+    """
+    figures = [
+        figure
+        for figure in find_figures(scenario)
+        if any(cell and figure.name in cell.figures for cell in cells.values())
     ]
+    rows = [make_header(scenario, figures, references)]
+    for peer, cell in cells.items():
+        if cell is None:
+            rows.append([peer, "failed", *["-"] * (len(rows[0]) - 2)])
+            continue
+        row = [peer]
+        for index, figure in enumerate(figures):
+            row.append(show_figure(figure, cell))
+            if index == 0:
+                row.append(f"±{cell.spread:.0%}")
+            if figure.compared:
+                ratios = cell.ratios[figure.name]
+                row += [show_ratio(ratios.get(name)) for name in references]
+        rows.append(row)
+    return rows
 
 
-def make_header(references: Sequence[str]) -> list[str]:
+def make_header(
+    scenario: str, figures: Sequence[Figure], references: Sequence[str]
+) -> list[str]:
     """Return the first row of a scenario's table."""
-    return [
-        "peer",
-        "msg/s",
-        "spread",
-        *(f"rate / {name}" for name in references),
-        "CPU µs/msg",
-        *(f"CPU / {name}" for name in references),
-        "p50 µs",
-        "p99 µs",
-        "server busy",
-        "client busy",
-    ]
+    unit = "conn" if SCENARIOS[scenario].kind == "connect" else "msg"
+    header = ["peer"]
+    for index, figure in enumerate(figures):
+        header.append(figure.heading.format(unit=unit))
+        if index == 0:
+            header.append("spread")
+        if figure.compared:
+            header += [f"/ {name}" for name in references]
+    return header
 
 
 def lay_out(rows: list[list[str]]) -> str:
@@ -201,25 +259,15 @@ def read_commit() -> str | None:
 def describe_machine() -> dict[str, Any]:
     """Return where and when this runs."""
     return {
-        "command": " ".join(["python", *sys.argv]),
+        "command": " ".join(
+            ["python", "benchmarks/" + Path(sys.argv[0]).name, *sys.argv[1:]]
+        ),
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": read_commit(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpu": f"{os.cpu_count()} x {read_cpu_model()}",
         "python": platform.python_version(),
         "load_average": os.getloadavg(),
-    }
-
-
-def describe_peers(peers: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return versions, build and settings of every peer's environment."""
-    names = dict.fromkeys(PEERS[peer].environment for peer in peers)
-    return {
-        name: {
-            **describe_environment(name),
-            "variables": ENVIRONMENTS[name].variables,
-        }
-        for name in names
     }
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure echo servers against each other: one command does all of it.
+"""Measure WebSocket libraries against each other: one command does all of it.
 
 Makes the virtual environments, builds the load generator, runs every peer in fresh
 processes, round after round, and prints medians and ratios. See README.md.
@@ -15,24 +15,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from environments import SetupError, build_loadgen, prepare_environment
-from processes import Launch, MeasureError, find_cpus, measure
+from claims import UNKNOWN, make_verdicts
+from environments import (
+    LOADGEN,
+    SetupError,
+    build_loadgen,
+    describe_environment,
+    prepare_environment,
+)
+from measures import Timing, find_missing, measure
+from processes import Launch, MeasureError, find_cpus
+from publish import publish
 from report import (
+    Cell,
+    Key,
     Run,
     describe_machine,
-    describe_peers,
+    find_figures,
     lay_out,
-    make_header,
-    make_row,
     make_run,
+    make_table,
     show_environments,
+    show_figure,
     sum_up,
 )
 from scenarios import QUICK, SCENARIOS, select_scenarios
 
-from peers import BASELINE, OURS, PEERS, select_peers
+from peers import BASELINE, ENVIRONMENTS, OURS, PEERS, select_peers
 
 LOOPS = {"asyncio": ["asyncio"], "uvloop": ["uvloop"], "both": ["asyncio", "uvloop"]}
+
+#: For ``--quick``, in seconds.
+QUICKLY = Timing(0.3, 0.1)
 
 
 class Plan(NamedTuple):
@@ -45,7 +59,10 @@ class Plan(NamedTuple):
         rounds: fresh-process runs of each peer in each scenario.
         seconds: how long a run measures.
         warm_up: how long it runs unmeasured before that, in seconds.
-        pinned: whether server and load generator get a processor each.
+        pinned: whether the peer and the load generator get a processor each.
+        cap: the most connections, to try things out; None for all.
+        python: the interpreter for ours; None for those of the environments.
+        loadgen: the load generator.
         references: peers that ratios are given to.
 
     """
@@ -57,6 +74,9 @@ class Plan(NamedTuple):
     seconds: float
     warm_up: float
     pinned: bool
+    cap: int | None
+    python: Path | None
+    loadgen: Path
     references: list[str]
 
 
@@ -72,12 +92,29 @@ def make_parser() -> argparse.ArgumentParser:
     add("--loop", choices=LOOPS, default="both", help="event loop (both)")
     add("--baseline", choices=PEERS, default=BASELINE, help=f"({BASELINE})")
     add("--json", type=Path, metavar="FILE", help="write every run's figures there")
-    add("--quick", action="store_true", help="two scenarios, one short round")
+    add("--docs", action="store_true", help="everything, and write it into docs/")
+    add("--quick", action="store_true", help="one short round; two scenarios, or those")
+    add("--cap", type=int, metavar="N", help="at most N connections, to try it out")
     add("--no-pin", action="store_true", help="let the system choose processors")
     add("--fresh", action="store_true", help="make the environments anew")
+    add("--as-is", action="store_true", help="use the environments as they are")
+    add("--python", type=Path, metavar="FILE", help="an interpreter that has ours")
+    add("--loadgen", type=Path, default=LOADGEN, metavar="FILE", help="build it there")
     add("--setup-only", action="store_true", help="only make environments")
     add("--list", action="store_true", help="list peers and scenarios")
     return parser
+
+
+def choose_scenarios(options: argparse.Namespace) -> list[str]:
+    """Return the scenarios that the command line asks for.
+
+    Raises:
+        ValueError: if no scenario matches.
+
+    """
+    if options.docs and not options.scenario:
+        return list(SCENARIOS)
+    return select_scenarios(options.scenario or (QUICK if options.quick else []))
 
 
 def make_plan(options: argparse.Namespace) -> Plan:
@@ -90,17 +127,20 @@ def make_plan(options: argparse.Namespace) -> Plan:
     quick = options.quick
     return Plan(
         peers=select_peers(options.peer),
-        scenarios=select_scenarios(options.scenario or (QUICK if quick else [])),
+        scenarios=choose_scenarios(options),
         loops=LOOPS[options.loop],
         rounds=1 if quick else options.rounds,
-        seconds=min(options.seconds, 0.3) if quick else options.seconds,
-        warm_up=min(options.warm_up, 0.1) if quick else options.warm_up,
+        seconds=min(options.seconds, QUICKLY.seconds) if quick else options.seconds,
+        warm_up=min(options.warm_up, QUICKLY.warm_up) if quick else options.warm_up,
         pinned=not options.no_pin,
+        cap=options.cap,
+        python=options.python,
+        loadgen=options.loadgen,
         references=list(dict.fromkeys([OURS, options.baseline])),
     )
 
 
-def each_key(plan: Plan, number: int = 0) -> Iterator[tuple[str, str, str]]:
+def each_key(plan: Plan, number: int = 0) -> Iterator[Key]:
     """Yield loop, scenario and peer of every cell that the peer is able to fill.
 
     Each round starts with another peer, so that none always follows the same.
@@ -109,28 +149,42 @@ def each_key(plan: Plan, number: int = 0) -> Iterator[tuple[str, str, str]]:
     peers = plan.peers[first:] + plan.peers[:first]
     for loop in plan.loops:
         for scenario in plan.scenarios:
+            most = SCENARIOS[scenario].rounds
+            if most is not None and number >= most:
+                continue
             for peer in peers:
-                if SCENARIOS[scenario].needs <= PEERS[peer].offers:
+                if SCENARIOS[scenario].fits(PEERS[peer], loop):
                     yield loop, scenario, peer
 
 
-def measure_key(key: tuple[str, str, str], number: int, plan: Plan) -> Run | str:
+def measure_key(key: Key, number: int, plan: Plan) -> Run | str:
     """Make one run; return its record, or why it failed."""
     loop, scenario, peer = key
-    server_cpus, loadgen_cpus = find_cpus() if plan.pinned else (None, None)
-    launch = Launch(loop, server_cpus, loadgen_cpus)
-    arguments = [f"--seconds={plan.seconds}", f"--warm-up={plan.warm_up}"]
+    peer_cpus, loadgen_cpus = find_cpus() if plan.pinned else (None, None)
+    launch = Launch(
+        loop, peer_cpus, loadgen_cpus, python=plan.python, loadgen=plan.loadgen
+    )
+    timing = Timing(plan.seconds, plan.warm_up)
     try:
-        measured = measure(PEERS[peer], SCENARIOS[scenario], launch, arguments)
+        figures = measure(scenario, peer, launch, timing, plan.cap)
     except MeasureError as exc:
         return str(exc)
-    return make_run(key, number, measured)
+    return make_run(key, number, figures)
 
 
-def measure_all(plan: Plan) -> tuple[list[Run], dict[tuple[str, str, str], str]]:
+def show_run(result: Run | str) -> str:
+    """Write a run's most telling figure, or why it failed."""
+    if isinstance(result, str):
+        return result
+    figure = find_figures(result["scenario"])[0]
+    cell = Cell(1, 0.0, {figure.name: result[figure.name]}, {})
+    return f"{show_figure(figure, cell)} {figure.heading.format(unit='')}"
+
+
+def measure_all(plan: Plan) -> tuple[list[Run], dict[Key, str]]:
     """Make all runs, round after round; return their records and the failures."""
     runs: list[Run] = []
-    failures: dict[tuple[str, str, str], str] = {}
+    failures: dict[Key, str] = {}
     for number in range(plan.rounds):
         for key in each_key(plan, number):
             if key in failures:
@@ -140,48 +194,46 @@ def measure_all(plan: Plan) -> tuple[list[Run], dict[tuple[str, str, str], str]]
                 failures[key] = result
             else:
                 runs.append(result)
-            said = result if isinstance(result, str) else f"{result['rate']:,.0f}/s"
             label = f"round {number + 1}/{plan.rounds}: {' '.join(key)}"
-            print(f"{label}: {said}", file=sys.stderr)
+            print(f"{label}: {show_run(result)}", file=sys.stderr)
     return runs, failures
 
 
-def print_tables(plan: Plan, runs: list[Run]) -> None:
-    """Print a table per loop and scenario."""
-    keys = list(each_key(plan))
+def make_tables(
+    plan: Plan, cells: dict[Key, Cell | None]
+) -> Iterator[tuple[str, str, list[list[str]]]]:
+    """Yield loop, scenario and rows of every table."""
     for loop in plan.loops:
         for scenario in plan.scenarios:
-            mine = [key for key in keys if key[:2] == (loop, scenario)]
-            rows = [
-                make_row(key[2], sum_up(runs, key, plan.references), plan.references)
-                for key in mine
-            ]
-            print(f"\n{scenario} on {loop}\n")
-            print(lay_out([make_header(plan.references), *rows]))
+            mine = {k[2]: c for k, c in cells.items() if k[:2] == (loop, scenario)}
+            if mine:
+                rows = make_table(loop, scenario, mine, plan.references)
+                yield loop, scenario, rows
 
 
-def make_document(plan: Plan, machine: dict[str, Any], peers: Any) -> dict[str, Any]:
-    """Return the part of the JSON file that is known before the runs."""
-    return {"machine": machine, "plan": plan._asdict(), "environments": peers}
-
-
-def write_json(
-    path: Path,
-    document: dict[str, Any],
-    plan: Plan,
-    runs: list[Run],
-    failures: dict[tuple[str, str, str], str],
-) -> None:
-    """Write everything that was measured, and what it comes to."""
-    cells = {key: sum_up(runs, key, plan.references) for key in each_key(plan)}
-    document["cells"] = [
-        {"loop": key[0], "scenario": key[1], "peer": key[2], **cell._asdict()}
+def list_cells(cells: dict[Key, Cell | None], runs: list[Run]) -> list[dict[str, Any]]:
+    """Return the cells as the JSON file has them."""
+    steps = {
+        (run["loop"], run["scenario"], run["peer"]): run["steps"]
+        for run in runs
+        if "steps" in run
+    }
+    return [
+        {
+            "loop": key[0],
+            "scenario": key[1],
+            "peer": key[2],
+            **cell._asdict(),
+            **({"steps": steps[key]} if key in steps else {}),
+        }
         for key, cell in cells.items()
         if cell is not None
     ]
-    document["failures"] = [[*key, reason] for key, reason in failures.items()]
-    document["runs"] = runs
-    path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write everything that was measured, and what it comes to."""
+    path.write_text(json.dumps(document, indent=1, default=str) + "\n")
 
 
 def print_machine(plan: Plan, machine: dict[str, Any], peers: Any) -> None:
@@ -189,7 +241,7 @@ def print_machine(plan: Plan, machine: dict[str, Any], peers: Any) -> None:
     for name in ("command", "at", "commit", "system", "cpu", "python"):
         print(f"{name}: {machine[name]}")
     pinned = plan.pinned and find_cpus()[0] is not None
-    print(f"pinned: {'server and load generator' if pinned else 'nothing'}")
+    print(f"pinned: {'peer and load generator' if pinned else 'nothing'}")
     print(f"{plan.rounds} rounds of {plan.seconds} s; environments:")
     print(show_environments(peers))
     busy = machine["load_average"][0]
@@ -200,25 +252,84 @@ def print_machine(plan: Plan, machine: dict[str, Any], peers: Any) -> None:
 def list_tables() -> None:
     """Print the names of peers and scenarios."""
     print("peers:", *PEERS, sep="\n  ")
-    print("scenarios:", *SCENARIOS, sep="\n  ")
+    print("scenarios (*: only when named, or with --docs):")
+    for name, scenario in SCENARIOS.items():
+        print(f"  {name}{'' if scenario.default else ' *'}")
 
 
-def set_up(plan: Plan, fresh: bool) -> dict[str, str]:
+def describe_peers(plan: Plan) -> dict[str, dict[str, Any]]:
+    """Return versions, build and settings of every peer's environment."""
+    names = dict.fromkeys(PEERS[peer].environment for peer in plan.peers)
+    return {
+        name: {
+            **describe_environment(name, plan.python),
+            "variables": ENVIRONMENTS[name].variables,
+        }
+        for name in names
+    }
+
+
+def set_up(plan: Plan, options: argparse.Namespace) -> dict[str, str]:
     """Make what the plan needs; return the environments that could not be made.
 
     Raises:
         SetupError: if the load generator cannot be built.
 
     """
-    build_loadgen()
+    build_loadgen(plan.loadgen)
     broken = {}
-    for name in dict.fromkeys(PEERS[peer].environment for peer in plan.peers):
+    names = [PEERS[peer].environment for peer in plan.peers]
+    for name in dict.fromkeys([*names, *(["plots"] if options.docs else [])]):
+        if plan.python is not None and name.startswith("ours"):
+            continue
         try:
-            prepare_environment(name, fresh)
+            prepare_environment(name, options.fresh, options.as_is)
         except SetupError as exc:
             broken[name] = str(exc)
             print(f"{name} left out: {exc}", file=sys.stderr)
     return broken
+
+
+def leave_out(plan: Plan, broken: dict[str, str]) -> tuple[Plan, dict[str, str]]:
+    """Return the plan without what cannot be measured, and why that is so."""
+    missing = {
+        name: why
+        for name in plan.scenarios
+        if (why := find_missing(SCENARIOS[name], plan.loadgen))
+    }
+    for name, why in missing.items():
+        print(f"{name} left out: {why}", file=sys.stderr)
+    peers = [name for name in plan.peers if PEERS[name].environment not in broken]
+    scenarios = [name for name in plan.scenarios if name not in missing]
+    return plan._replace(peers=peers, scenarios=scenarios), missing
+
+
+def run_plan(plan: Plan, missing: dict[str, str]) -> dict[str, Any]:
+    """Measure; print what came of it; return it as the JSON file has it."""
+    machine, peers = describe_machine(), describe_peers(plan)
+    print_machine(plan, machine, peers)
+    runs, failures = measure_all(plan)
+    cells = {key: sum_up(runs, key, plan.references) for key in each_key(plan)}
+    tables = list(make_tables(plan, cells))
+    for loop, scenario, rows in tables:
+        print(f"\n{scenario} on {loop}\n\n{lay_out(rows)}")
+    verdicts = make_verdicts(runs)
+    known = [row for row in verdicts if row[-1] != UNKNOWN]
+    if len(known) > 1:
+        print(f"\nWhat it must show\n\n{lay_out(known)}")
+    for key, reason in failures.items():
+        print(f"\nFAILED {' '.join(key)}: {reason}")
+    return {
+        "machine": machine,
+        "plan": plan._asdict(),
+        "environments": peers,
+        "missing": missing,
+        "failures": [[*key, reason] for key, reason in failures.items()],
+        "tables": tables,
+        "verdicts": verdicts,
+        "cells": list_cells(cells, runs),
+        "runs": runs,
+    }
 
 
 def main() -> int | str:
@@ -229,23 +340,18 @@ def main() -> int | str:
         return 0
     try:
         plan = make_plan(options)
-        broken = set_up(plan, options.fresh)
+        broken = set_up(plan, options)
+        plan, missing = leave_out(plan, broken)
+        if options.setup_only:
+            return len(broken)
+        document = run_plan(plan, missing)
+        if options.json:
+            write_json(options.json, document)
+        if options.docs:
+            publish(json.loads(json.dumps(document, default=str)))
     except (ValueError, SetupError) as exc:
         return f"run.py: {exc}"
-    working = [name for name in plan.peers if PEERS[name].environment not in broken]
-    plan = plan._replace(peers=working)
-    if options.setup_only:
-        return len(broken)
-    machine, peers = describe_machine(), describe_peers(plan.peers)
-    print_machine(plan, machine, peers)
-    runs, failures = measure_all(plan)
-    print_tables(plan, runs)
-    for key, reason in failures.items():
-        print(f"\nFAILED {' '.join(key)}: {reason}")
-    if options.json:
-        document = make_document(plan, machine, peers)
-        write_json(options.json, document, plan, runs, failures)
-    return 1 if failures or broken else 0
+    return 1 if document["failures"] or broken else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every echo server here shares: options, event loop, start and stop.
+"""What every server here shares: options, event loop, TLS, start and stop.
 
 A server runs with its own peer's interpreter, so this file needs nothing but the
 standard library and, for ``--loop uvloop``, uvloop. The settings below are the
@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import signal
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple, Protocol
 
 #: No message is longer than 1 MiB; peers that count headers get room for them.
 MAX_SIZE = 16 * 1024 * 1024
+
+#: What a server does; ``load/client.c`` tells what it gets and what it must answer.
+TASKS = ["echo", "sink", "flood", "broadcast"]
+
+#: Different messages that a flood repeats.
+CYCLE = 8
 
 
 class Options(NamedTuple):
@@ -24,14 +32,20 @@ class Options(NamedTuple):
     Attributes:
         host: the address to listen on.
         loop: ``asyncio`` or ``uvloop``.
+        task: one of :data:`TASKS`.
         compression: ``deflate`` to agree to permessage-deflate when the client
             offers it, None to refuse.
+        tls: a context for TLS, None for TCP.
+        ping_interval: seconds between keepalive pings, None for no pings.
 
     """
 
     host: str
     loop: str
+    task: str
     compression: str | None
+    tls: ssl.SSLContext | None
+    ping_interval: float | None
 
 
 class Server(Protocol):
@@ -48,15 +62,39 @@ class Server(Protocol):
 Start = Callable[[Options], Awaitable[Server]]
 
 
+def make_tls(certificate: str | None) -> ssl.SSLContext | None:
+    """Return a context with this file's key and certificate; None for no file."""
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
 def read_options() -> Options:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="An echo server to measure.")
+    parser = argparse.ArgumentParser(description="A server to measure.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
+    parser.add_argument("--task", choices=TASKS, default="echo")
     parser.add_argument("--compression", choices=["off", "deflate"], default="off")
+    parser.add_argument("--tls", metavar="FILE", help="key and certificate")
+    parser.add_argument("--ping-interval", type=float)
     given = parser.parse_args()
-    compression = None if given.compression == "off" else given.compression
-    return Options(given.host, given.loop, compression)
+    return Options(
+        given.host,
+        given.loop,
+        given.task,
+        None if given.compression == "off" else given.compression,
+        make_tls(given.tls),
+        given.ping_interval,
+    )
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as may be: ten thousand connections need as many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def find_loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -81,8 +119,9 @@ async def serve_until_terminated(start: Start, options: Options) -> None:
 
 
 def run(start: Start) -> None:
-    """Run the echo server that ``start`` starts until SIGTERM."""
+    """Run the server that ``start`` starts until SIGTERM."""
     options = read_options()
+    raise_file_limit()
     factory = find_loop_factory(options.loop)
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve_until_terminated(start, options))

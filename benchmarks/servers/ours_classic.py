@@ -1,27 +1,24 @@
-"""Echo with this repository's library: the classic face, at the top level."""
+"""This repository's library: the classic face, at the top level."""
 
 from __future__ import annotations
 
+from handlers import choose_handler
 from harness import MAX_SIZE, Options, Server, run
 
-import websockets
-
-
-async def echo(ws: websockets.WebSocketServerProtocol) -> None:
-    """Send every message back."""
-    async for message in ws:
-        await ws.send(message)
+from websockets import ConnectionClosed, broadcast, serve
 
 
 async def start(options: Options) -> Server:
     """Start the server."""
-    return await websockets.serve(
-        echo,
+    handler = choose_handler(options.task, ConnectionClosed, broadcast)
+    return await serve(
+        handler,
         options.host,
         0,
+        ssl=options.tls,
         compression=options.compression,
         max_size=MAX_SIZE,
-        ping_interval=None,
+        ping_interval=options.ping_interval,
     )
 
 

@@ -1,26 +1,23 @@
-"""Echo with picows' coroutine layer, which follows ``websockets.asyncio``."""
+"""picows' coroutine layer, which follows ``websockets.asyncio``."""
 
 from __future__ import annotations
 
+from handlers import choose_handler
 from harness import MAX_SIZE, Options, Server, run
-from picows.websockets import ServerConnection, serve
-
-
-async def echo(ws: ServerConnection) -> None:
-    """Send every message back."""
-    async for message in ws:
-        await ws.send(message)
+from picows.websockets import ConnectionClosed, broadcast, serve
 
 
 async def start(options: Options) -> Server:
     """Start the server."""
+    handler = choose_handler(options.task, ConnectionClosed, broadcast)
     return await serve(
-        echo,
+        handler,
         options.host,
         0,
+        ssl=options.tls,
         compression=options.compression,
         max_size=MAX_SIZE,
-        ping_interval=None,
+        ping_interval=options.ping_interval,
     )
 
 

@@ -22,7 +22,8 @@ class Echo(asyncio.Protocol):
 
 async def start(options: Options) -> Server:
     """Start the server."""
-    return await asyncio.get_running_loop().create_server(Echo, options.host, 0)
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(Echo, options.host, 0, ssl=options.tls)
 
 
 if __name__ == "__main__":

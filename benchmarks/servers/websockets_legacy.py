@@ -1,32 +1,30 @@
-"""Echo with ``websockets.legacy.server``, PyPI's or ours."""
+"""``websockets.legacy.server``, PyPI's or ours."""
 
 from __future__ import annotations
 
 import warnings
 
+from handlers import choose_handler
 from harness import MAX_SIZE, Options, Server, run
 
 with warnings.catch_warnings():
     # Upstream deprecates it; here it is measured.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from websockets.legacy.server import WebSocketServerProtocol, serve
-
-
-async def echo(ws: WebSocketServerProtocol) -> None:
-    """Send every message back."""
-    async for message in ws:
-        await ws.send(message)
+    from websockets.exceptions import ConnectionClosed
+    from websockets.legacy.server import broadcast, serve
 
 
 async def start(options: Options) -> Server:
     """Start the server."""
+    handler = choose_handler(options.task, ConnectionClosed, broadcast)
     return await serve(
-        echo,
+        handler,
         options.host,
         0,
+        ssl=options.tls,
         compression=options.compression,
         max_size=MAX_SIZE,
-        ping_interval=None,
+        ping_interval=options.ping_interval,
     )
 
 

@@ -1,27 +1,25 @@
-"""Echo with ``websockets.asyncio.server``, PyPI's or ours."""
+"""``websockets.asyncio.server``, PyPI's or ours."""
 
 from __future__ import annotations
 
+from handlers import choose_handler
 from harness import MAX_SIZE, Options, Server, run
 
-from websockets.asyncio.server import ServerConnection, serve
-
-
-async def echo(ws: ServerConnection) -> None:
-    """Send every message back."""
-    async for message in ws:
-        await ws.send(message)
+from websockets.asyncio.server import broadcast, serve
+from websockets.exceptions import ConnectionClosed
 
 
 async def start(options: Options) -> Server:
     """Start the server."""
+    handler = choose_handler(options.task, ConnectionClosed, broadcast)
     return await serve(
-        echo,
+        handler,
         options.host,
         0,
+        ssl=options.tls,
         compression=options.compression,
         max_size=MAX_SIZE,
-        ping_interval=None,
+        ping_interval=options.ping_interval,
     )
 
 

@@ -1,0 +1,20 @@
+"""This repository's library: the classic face, at the top level."""
+
+from __future__ import annotations
+
+from harness import MAX_SIZE, Options, Tally, run
+from programs import work
+
+from websockets import connect
+
+
+async def program(options: Options, tally: Tally) -> None:
+    """Connect, and do what is to be measured."""
+    async with connect(
+        options.uri, compression=None, max_size=MAX_SIZE, ping_interval=None
+    ) as ws:
+        await work(ws, options, tally)
+
+
+if __name__ == "__main__":
+    run(program)
