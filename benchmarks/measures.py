@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from environments import ENVS, FEATURES, ROOT, read_features
+from environments import FEATURES, read_features
 from payloads import write_lines
 from processes import (
     Launch,
@@ -27,7 +27,7 @@ from processes import (
 )
 from scenarios import SCENARIOS, Scenario
 
-from peers import PEERS, Peer
+from peers import PEERS, ROOT, Peer
 
 CERTIFICATES = ROOT / "tests" / "certificates"
 
@@ -86,7 +86,7 @@ def server_arguments(scenario: Scenario) -> list[str]:
     return arguments
 
 
-def load_arguments(peer: Peer, scenario: Scenario) -> list[str]:
+def load_arguments(peer: Peer, scenario: Scenario, launch: Launch) -> list[str]:
     """Return what the load generator is told for a scenario."""
     tasks = {"sink", "flood", "broadcast", "connect"}
     flags = {
@@ -103,7 +103,8 @@ def load_arguments(peer: Peer, scenario: Scenario) -> list[str]:
         *(flag for flag, wanted in flags.items() if wanted),
     ]
     if scenario.lines is not None:
-        arguments.append(f"--lines={write_lines(ENVS, scenario.lines)}")
+        lines = write_lines(launch.loadgen.parent, scenario.lines)
+        arguments.append(f"--lines={lines}")
     return arguments
 
 
@@ -132,7 +133,7 @@ def measure_server(
 ) -> dict[str, Any]:
     """Put load on a fresh server."""
     with running_server(peer, server_arguments(scenario), launch) as (pid, port):
-        arguments = [*load_arguments(peer, scenario), *timing.arguments()]
+        arguments = [*load_arguments(peer, scenario, launch), *timing.arguments()]
         report = put_load(port, [*arguments, f"--server-pid={pid}"], launch)
     return make_figures(report, report["server_cpu"])
 
@@ -165,7 +166,7 @@ def measure_memory(
     some = scenario.connections
     steps = scenario.steps or (some, 2 * some)
     scenario = scenario._replace(connections=max(steps))
-    arguments = [*load_arguments(peer, scenario)[1:], f"--messages={USED_ONCE}"]
+    arguments = [*load_arguments(peer, scenario, launch)[1:], f"--messages={USED_ONCE}"]
     occupied = []
     with running_server(peer, server_arguments(scenario), launch) as (pid, port):
         first = read_memory(pid)
@@ -213,7 +214,7 @@ def count_instructions(
         watched = launch._replace(prefix=prefix, **UNDER_VALGRIND)
         with running_server(peer, server_arguments(scenario), watched) as (_, port):
             number = f"--messages={messages}"
-            put_load(port, [*load_arguments(peer, scenario), number], watched)
+            put_load(port, [*load_arguments(peer, scenario, launch), number], watched)
         for line in out.read_text().splitlines():
             if line.startswith("summary:"):
                 return int(line.split()[1])
