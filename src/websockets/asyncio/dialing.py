@@ -18,6 +18,7 @@ from ..exceptions import InvalidStatus, SecurityError
 from ..http11 import Response
 from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
+from .transports import find_connector
 
 __all__ = ["dial", "find_redirect", "is_same_origin"]
 
@@ -87,15 +88,18 @@ async def dial(
     else:
         options.pop("ssl", None)
     if "path" in options:
-        _, connection = await loop.create_unix_connection(make, **options)
+        connect = find_connector(loop, "create_unix_connection", options)
+        _, connection = await connect(make, **options)
     elif options.get("sock") is not None:
         options.pop("host", None)
         options.pop("port", None)
-        _, connection = await loop.create_connection(make, **options)
+        connect = find_connector(loop, "create_connection", options)
+        _, connection = await connect(make, **options)
     else:
         host = options.pop("host", None) or uri.host
         port = options.pop("port", None) or uri.port
-        _, connection = await loop.create_connection(make, host, port, **options)
+        connect = find_connector(loop, "create_connection", options)
+        _, connection = await connect(make, host, port, **options)
     return connection
 
 

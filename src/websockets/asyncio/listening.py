@@ -19,6 +19,7 @@ from ..typing import LoggerLike
 from ..utils import get_socket_name
 from .connection import Connection
 from .opening import refuse
+from .transports import listen_on
 
 __all__ = ["Listener"]
 
@@ -72,9 +73,11 @@ class Listener(Generic[ConnectionT]):
         loop = asyncio.get_running_loop()
         options = dict(options)
         if options.pop("unix", False):
-            server = await loop.create_unix_server(factory, **options)
+            server = await listen_on(loop, "create_unix_server", factory, **options)
         else:
-            server = await loop.create_server(factory, host, port, **options)
+            server = await listen_on(
+                loop, "create_server", factory, host, port, **options
+            )
         self.attach(server, loop)
 
     def attach(self, server: asyncio.Server, loop: asyncio.AbstractEventLoop) -> None:

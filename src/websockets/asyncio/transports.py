@@ -1,0 +1,168 @@
+"""Floor 4, engine: whose transports carry connections.
+
+asyncio's own ones do, unless aiofastnet (on PyPI) is installed: then its transports
+carry the connections of asyncio's selector loops, with less work for each read and
+write. Nothing else may differ, so they serve only where no difference was found:
+
+- on the standard selector loops of Unix, whose methods nobody has replaced: an event
+  loop that brings its own transports is there for them;
+- with arguments that were compared;
+- without TLS, unless the user insists. Its TLS calls OpenSSL directly, and doesn't
+  give an :class:`ssl.SSLObject`. The callbacks that a TLS context may have crash the
+  process there, and a context may get one at any time.
+
+The environment variable ``WEBSOCKETS_TRANSPORT`` switches: "asyncio" for asyncio's
+transports always; "aiofastnet" to insist: with TLS as well, unless the context has a
+callback when the server or the connection is made; "auto", or nothing, for the above.
+docs/topics/fast.rst tells users.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import os
+import ssl as ssl_module
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["find_connector", "listen_on", "transports"]
+
+# Options with which both do the same, of each method of an event loop.
+_TLS = {"ssl", "ssl_handshake_timeout", "ssl_shutdown_timeout"}
+_SAME: dict[str, set[str]] = {
+    "create_connection": {
+        *_TLS,
+        *("family", "flags", "happy_eyeballs_delay", "interleave", "proto"),
+        *("server_hostname", "sock"),
+    },
+    "create_unix_connection": {*_TLS, "path", "server_hostname", "sock"},
+    "create_server": {
+        *_TLS,
+        *("backlog", "family", "flags", "reuse_address", "reuse_port", "sock"),
+        "start_serving",
+    },
+    "create_unix_server": {*_TLS, "backlog", "path", "sock", "start_serving"},
+}
+
+
+def transports() -> str:
+    """
+    Return whose transports carry connections on asyncio's selector loops.
+
+    That is "asyncio" or "aiofastnet", as the environment variable
+    ``WEBSOCKETS_TRANSPORT`` and what is installed say.
+
+    Raises:
+        ValueError: if the variable has another value.
+        ImportError: if it names aiofastnet, which isn't installed.
+
+    """
+    return "asyncio" if _choose()[0] is None else "aiofastnet"
+
+
+def find_connector(
+    loop: asyncio.AbstractEventLoop, name: str, options: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """
+    Return what makes transports: a method of the event loop, or what is better.
+
+    Args:
+        loop: the running event loop.
+        name: of the method.
+        options: what it will be called with, by name.
+
+    """
+    method: Callable[..., Any] = getattr(loop, name)
+    library, insisted = _choose()
+    if library is None or not _is_stock(loop, name):
+        return method
+    if not options.keys() <= _SAME[name]:
+        return method
+    if options.get("ssl") and not (insisted and _is_harmless(options["ssl"])):
+        return method
+    return functools.partial(getattr(library, name), loop)
+
+
+async def listen_on(
+    loop: asyncio.AbstractEventLoop, name: str, *arguments: Any, **options: Any
+) -> asyncio.Server:
+    """
+    Begin to listen.
+
+    Args:
+        loop: the running event loop.
+        name: "create_server" or "create_unix_server".
+        arguments: of that method; it doesn't matter whose it is.
+        options: more of them.
+
+    Raises:
+        OSError: if it can't listen there.
+
+    """
+    method: Callable[..., Any] = getattr(loop, name)
+    connector = find_connector(loop, name, options)
+    if connector != method:
+        more = {}
+        if name == "create_unix_server" and sys.version_info < (3, 13):
+            # asyncio leaves the socket's file there when the server is closed.
+            more["cleanup_socket"] = False
+        try:
+            return await connector(*arguments, **options, **more)  # type: ignore[no-any-return]
+        except OSError:
+            if options.get("sock") is not None:
+                raise
+            # asyncio tells it in its own way.
+    return await method(*arguments, **options)  # type: ignore[no-any-return]
+
+
+def _choose() -> tuple[Any, bool]:
+    """Return the library, None for none, and whether the user insists on it."""
+    wanted = os.environ.get("WEBSOCKETS_TRANSPORT") or "auto"
+    if wanted == "asyncio":
+        return None, False
+    if wanted not in ("auto", "aiofastnet"):
+        raise ValueError(
+            "WEBSOCKETS_TRANSPORT can be auto, asyncio, aiofastnet; "
+            f"the environment has {wanted!r}"
+        )
+    library = _load()
+    if wanted == "auto":
+        return library, False
+    if library is None:
+        raise ImportError(
+            "aiofastnet isn't installed, or not for this platform: install it, or "
+            "don't set WEBSOCKETS_TRANSPORT"
+        )
+    return library, True
+
+
+@functools.cache
+def _load() -> Any:
+    """Import the library; return None if it isn't installed or doesn't serve."""
+    if sys.platform == "win32":
+        return None
+    try:
+        return importlib.import_module("aiofastnet")
+    except ImportError:
+        return None
+
+
+def _is_stock(loop: asyncio.AbstractEventLoop, name: str) -> bool:
+    """Tell whether a method of an event loop is that of asyncio's selector loops."""
+    stock = getattr(asyncio.SelectorEventLoop, name)
+    return getattr(getattr(loop, name), "__func__", None) is stock
+
+
+def _is_harmless(context: Any) -> bool:
+    """Tell whether a TLS context has nothing that calls back into Python."""
+    return (
+        type(context) is ssl_module.SSLContext
+        and context.sni_callback is None
+        and context.keylog_filename is None
+        and context.sslobject_class is ssl_module.SSLObject
+        # A debugging aid of the ssl module, without a public name.
+        and getattr(context, "_msg_callback", None) is None
+    )
