@@ -137,8 +137,7 @@ class TestConnect:
         "arguments, error, text",
         [
             ({"uri": "http://localhost"}, InvalidURI, "scheme"),
-            ({"proxy": "http://proxy:1"}, ValueError, "proxy"),
-            ({"proxy": False}, ValueError, "proxy"),
+            ({"proxy": False}, TypeError, "proxy"),
             ({"compression": "zip"}, ValueError, "compression"),
             ({"subprotocols": "chat"}, TypeError, "subprotocols"),
             ({"open_timeout": "1"}, TypeError, "open_timeout"),

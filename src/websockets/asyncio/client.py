@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..client import ClientProtocol
 from ..datastructures import HeadersLike
-from ..exceptions import InvalidMessage, InvalidStatus
+from ..exceptions import InvalidMessage, InvalidStatus, ProxyError
 from ..extensions.base import ClientExtensionFactory
 from ..extensions.permessage_deflate import enable_client_permessage_deflate
 from ..http11 import USER_AGENT
@@ -24,6 +24,7 @@ from .arguments import (
 )
 from .connecting import Connector, Delays
 from .connection import Connection
+from .proxying import is_temporary, with_proxy
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
 
@@ -73,7 +74,8 @@ def process_exception(exc: Exception) -> Exception | None:
     Tell which failures to connect are worth another attempt.
 
     That's the default of an argument of :func:`connect`. Network errors,
-    timeouts, and servers that answer with HTTP status 500, 502, 503 or 504 are.
+    timeouts, and servers that answer with HTTP status 500, 502, 503 or 504 are, and
+    proxies that do.
 
     Args:
         exc: why connecting failed.
@@ -90,6 +92,8 @@ def process_exception(exc: Exception) -> Exception | None:
         # The connection was lost before there was a response.
         return None
     if isinstance(exc, InvalidStatus) and exc.response.status_code in _RETRYABLE:
+        return None
+    if isinstance(exc, ProxyError) and is_temporary(exc):
         return None
     return exc
 
@@ -119,8 +123,10 @@ class connect(Connector[ClientConnection]):
         additional_headers: headers to add to the request, or a function, async
             or not, that returns them for each attempt.
         user_agent_header: value of the User-Agent header; None to send none.
-        proxy: connections are direct, whatever the system's settings are, and
-            True and None say the same; a URI isn't accepted.
+        proxy: True for the proxy that the system's settings name, if any; the
+            address of a proxy, ``http://``, ``https://``, ``socks5h://``,
+            ``socks5://``, ``socks4a://`` or ``socks4://``; None to connect
+            directly. Connections with a ``path`` or ``sock`` argument are direct.
         process_exception: a function of why connecting failed, which returns
             None for ``async for`` to try again, or the exception to raise.
         open_timeout: seconds for everything until the connection is open; None
@@ -144,12 +150,16 @@ class connect(Connector[ClientConnection]):
             :class:`ClientConnection`, or a function with its arguments.
         kwargs: arguments for the event loop's ``create_connection()``: ``ssl``,
             ``server_hostname``, ``sock``, ``local_addr``...; ``host`` and
-            ``port`` connect elsewhere than the URI says.
+            ``port`` connect elsewhere than the URI says; ``proxy_ssl`` and
+            ``proxy_server_hostname`` are for TLS with an ``https://`` proxy.
 
     Raises:
         InvalidURI: if ``uri`` isn't a valid WebSocket URI.
-        OSError: if the server can't be reached.
+        InvalidProxy: if ``proxy``, or what the system's settings name, isn't a
+            valid proxy.
+        OSError: if the server, or the proxy, can't be reached.
         InvalidHandshake: if the opening handshake failed.
+        ProxyError: if the proxy doesn't connect us.
         TimeoutError: if the connection isn't open after ``open_timeout``.
         TypeError: if an argument is of the wrong type.
         ValueError: if an argument has a value that makes no sense.
@@ -181,10 +191,6 @@ class connect(Connector[ClientConnection]):
         create_connection: Callable[..., ClientConnection] | None = None,
         **kwargs: Any,
     ) -> None:
-        if proxy is not None and proxy is not True:
-            raise ValueError(
-                "proxy must be True or None: connecting through a proxy isn't possible"
-            )
         check_callable(
             create_connection=create_connection,
             process_exception=process_exception,
@@ -199,7 +205,8 @@ class connect(Connector[ClientConnection]):
             "write_limit": write_limit,
         }
         check_settings(max_size, open_timeout=open_timeout, **self._settings)
-        super().__init__(uri, additional_headers, open_timeout, logger, kwargs)
+        options = with_proxy(kwargs, proxy, user_agent_header, logger)
+        super().__init__(uri, additional_headers, open_timeout, logger, options)
         self._protocol_settings: dict[str, Any] = {
             "origin": origin,
             "extensions": with_compression(

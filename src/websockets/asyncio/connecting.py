@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from ..codes import CloseCode
 from ..datastructures import Headers, HeadersLike
-from ..exceptions import InvalidStatus, SecurityError
+from ..exceptions import InvalidProxyStatus, InvalidStatus, SecurityError
 from ..session.backoff import LIVED, Backoff
 from ..typing import LoggerLike
 from ..uri import WebSocketURI, parse_uri
@@ -184,7 +184,9 @@ class Connector(Generic[ConnectionT]):
         if isinstance(answer, str):
             return answer
         try:
-            raise answer if answer is exc else answer from exc
+            if answer is exc:
+                raise exc
+            raise answer from exc
         finally:
             # An exception that a frame of its own traceback refers to lives long.
             del answer, exc
@@ -303,7 +305,7 @@ async def _current(source: T | Callable[[], Any]) -> T:
 
 def _retry_after(exc: Exception) -> float:
     """Return how many seconds a refusal asks to wait (RFC 9110, 10.2.3)."""
-    if not isinstance(exc, InvalidStatus):
+    if not isinstance(exc, (InvalidStatus, InvalidProxyStatus)):
         return 0.0
     [value] = exc.response.headers.get_all("Retry-After")[:1] or [""]
     if value.strip().isdecimal():

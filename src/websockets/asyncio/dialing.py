@@ -1,14 +1,14 @@
 """Floor 4, engine: reaching a server on asyncio.
 
-:func:`dial` makes the transport that a connection runs on: TCP, a Unix socket
-or a socket that the caller has, with TLS or without. Where a server redirects
-to is judged here too.
+:func:`dial` makes the transport that a connection runs on: TCP, a Unix socket, a
+socket that the caller has, or a way through a proxy; with TLS or without. Where a
+server redirects to is judged here too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
+import dataclasses
 import ssl as ssl_module
 import urllib.parse
 from collections.abc import Callable
@@ -18,6 +18,8 @@ from ..exceptions import InvalidStatus, SecurityError
 from ..http11 import Response
 from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
+from .proxying import DIRECT, dial_through
+from .tls import default_tls_context
 from .transports import find_connector
 
 __all__ = ["dial", "find_redirect", "is_same_origin"]
@@ -25,12 +27,6 @@ __all__ = ["dial", "find_redirect", "is_same_origin"]
 ConnectionT = TypeVar("ConnectionT", bound=Connection)
 
 _REDIRECTS = {300, 301, 302, 303, 307, 308}
-
-
-@functools.cache
-def default_tls_context() -> ssl_module.SSLContext:
-    """Return the TLS context of clients that bring none: one for the process."""
-    return ssl_module.create_default_context()
 
 
 def check_tls(uri: WebSocketURI, options: dict[str, Any]) -> None:
@@ -66,13 +62,16 @@ async def dial(
         factory: makes the connection.
         options: arguments for the event loop's ``create_connection()``, or for
             ``create_unix_connection()`` where there is a ``path``. ``host``
-            and ``port`` override those of the URI.
+            and ``port`` override those of the URI; ``proxy`` is what
+            :func:`~.proxying.with_proxy` makes, and is for neither a path nor a
+            socket.
 
     Returns:
         The connection, before its opening handshake.
 
     Raises:
-        OSError: if the server can't be reached.
+        OSError: if the server, or the proxy, can't be reached.
+        ProxyError: if the proxy doesn't open a tunnel.
 
     """
     loop = asyncio.get_running_loop()
@@ -80,11 +79,13 @@ async def dial(
     make: Callable[[], Any] = factory
     connection: ConnectionT
     options = dict(options)
+    settings = options.pop("proxy", DIRECT)
     check_tls(uri, options)
     if uri.secure:
         if options.get("ssl") in (None, True):
             options["ssl"] = default_tls_context()
-        options.setdefault("server_hostname", uri.host)
+        if options.get("server_hostname") is None:
+            options["server_hostname"] = uri.host
     else:
         options.pop("ssl", None)
     if "path" in options:
@@ -98,6 +99,10 @@ async def dial(
     else:
         host = options.pop("host", None) or uri.host
         port = options.pop("port", None) or uri.port
+        target = dataclasses.replace(uri, host=host, port=port)
+        proxy = await settings.choose(target)
+        if proxy is not None:
+            return await dial_through(proxy, settings, target, make, options)  # type: ignore[no-any-return]
         connect = find_connector(loop, "create_connection", options)
         _, connection = await connect(make, host, port, **options)
     return connection

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ..asyncio import opening
 from ..asyncio.arguments import check_settings, check_subprotocols, with_compression
 from ..asyncio.connecting import Connector
 from ..asyncio.connecting import without_secrets as _without_secrets  # noqa: F401
+from ..asyncio.proxying import with_proxy
 from ..client import ClientProtocol, accept_extensions, accept_subprotocol
 from ..datastructures import Headers, HeadersLike
-from ..exceptions import InvalidHeader, InvalidStatus, InvalidURI, SecurityError
+from ..exceptions import (
+    InvalidHeader,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+    SecurityError,
+)
 from ..extensions.base import ClientExtensionFactory, Extension
 from ..extensions.permessage_deflate import enable_client_permessage_deflate
 from ..http11 import USER_AGENT, Response
@@ -168,6 +175,13 @@ def _classic_error(uri: WebSocketURI, response: Response) -> Exception:
     return error
 
 
+#: What would end the same if it were tried again.
+_FINAL = (
+    *(InvalidURI, InvalidProxy, SecurityError),
+    *(ImportError, TypeError, ValueError),
+)
+
+
 class Connect(Connector[WebSocketClientProtocol]):
     """
     Connect to a WebSocket server.
@@ -196,6 +210,11 @@ class Connect(Connector[WebSocketClientProtocol]):
         extra_headers: headers to add to the request; ``additional_headers`` is
             another name for it.
         user_agent_header: value of the User-Agent header; None to send none.
+        proxy: None to connect directly, True for the proxy that the system's
+            settings name, if any, or the address of a proxy. See the modern
+            :class:`~websockets.asyncio.client.connect`, where True is the default:
+            code for the classic interface doesn't expect its connections to take
+            another way because of a variable in the environment.
         open_timeout: seconds for everything until the connection is open; None
             for no limit.
         ping_interval: seconds between keepalive pings; None for no pings.
@@ -208,13 +227,18 @@ class Connect(Connector[WebSocketClientProtocol]):
         write_limit: bytes that may wait to be written before sending waits.
         kwargs: arguments for the event loop's ``create_connection()``: ``ssl``,
             ``server_hostname``, ``sock``, ``local_addr``...; ``host`` and
-            ``port`` connect elsewhere than the URI says. Older spellings are
-            accepted too: ``klass``, ``timeout``, ``loop``, ``legacy_recv``.
+            ``port`` connect elsewhere than the URI says; ``proxy_ssl`` and
+            ``proxy_server_hostname`` are for TLS with an ``https://`` proxy. Older
+            spellings are accepted too: ``klass``, ``timeout``, ``loop``,
+            ``legacy_recv``.
 
     Raises:
         InvalidURI: if ``uri`` isn't a valid WebSocket URI.
-        OSError: if the server can't be reached.
+        InvalidProxy: if ``proxy``, or what the system's settings name, isn't a
+            valid proxy.
+        OSError: if the server, or the proxy, can't be reached.
         InvalidHandshake: if the opening handshake failed.
+        ProxyError: if the proxy doesn't connect us.
         TimeoutError: if the connection isn't open after ``open_timeout``.
 
     Cancelling closes what was opened so far.
@@ -240,6 +264,7 @@ class Connect(Connector[WebSocketClientProtocol]):
         subprotocols: Sequence[Subprotocol | str] | None = None,
         extra_headers: HeadersLike | None = None,
         user_agent_header: str | None = USER_AGENT,
+        proxy: str | Literal[True] | None = None,
         open_timeout: float | None = 10,
         ping_interval: float | None = 20,
         ping_timeout: float | None = 20,
@@ -274,7 +299,9 @@ class Connect(Connector[WebSocketClientProtocol]):
             "write_limit": write_limit,
         }
         check_settings(max_size, **settings)
-        super().__init__(uri, extra_headers, open_timeout, logger, kwargs)
+        legacy_recv = kwargs.pop("legacy_recv", False)
+        options = with_proxy(kwargs, proxy, user_agent_header, logger)
+        super().__init__(uri, extra_headers, open_timeout, logger, options)
         self._loop: asyncio.AbstractEventLoop | None = loop
         self._factory = functools.partial(
             create_protocol,
@@ -284,7 +311,7 @@ class Connect(Connector[WebSocketClientProtocol]):
             subprotocols=subprotocols,
             user_agent_header=user_agent_header,
             max_size=max_size,
-            legacy_recv=kwargs.pop("legacy_recv", False),
+            legacy_recv=legacy_recv,
             loop=loop,
             **settings,
         )
@@ -328,9 +355,7 @@ class Connect(Connector[WebSocketClientProtocol]):
 
     def process_exception(self, exc: Exception) -> Exception | None:
         """Return None to connect again after a failure, or what to raise."""
-        # Trying these again would end the same.
-        final = isinstance(exc, (InvalidURI, SecurityError, TypeError, ValueError))
-        return exc if final else None
+        return exc if isinstance(exc, _FINAL) else None
 
     def make_delays(self) -> Backoff:
         """Return the delays that follow failures in a row."""
