@@ -149,7 +149,7 @@ class Conversation:
             finally:
                 # A second interruption ends this too.
                 await self._connection.close()
-        return self._tell_end()
+            return self._tell_end()
 
     def _greet(self) -> None:
         connection, console = self._connection, self._console
@@ -227,12 +227,13 @@ class Conversation:
         if self._console.interactive:
             return
         loop = asyncio.get_running_loop()
-        quiet_from = loop.time()
+        ended_at = loop.time()
         left = self._options.wait
         while left > 0 and not receiving.done():
             await asyncio.wait({receiving}, timeout=None if left == math.inf else left)
-            quiet_from = max(quiet_from, self._received_at)
-            left = quiet_from + self._options.wait - loop.time()
+            left = left_to_wait(
+                loop.time(), ended_at, self._received_at, self._options.wait
+            )
 
     def _tell_end(self) -> int:
         """Tell how the connection has ended; return the exit status."""
@@ -245,7 +246,24 @@ class Conversation:
             self._console.note(kind, text)
         explanation = explain_close(code)
         if protocol.close_rcvd is None and protocol.close_sent is not None:
-            explanation = one_line(str(protocol.close_exc))
+            # It was our decision, or nobody answered.
+            said = one_line(str(protocol.close_exc))
+            meant = explain_close(protocol.close_sent.code)
+            explanation = f"{said}; {meant}" if meant else said
         if explanation and not normal:
             self._console.note("status", f"That means: {explanation}.")
         return 0 if normal else 1
+
+
+def left_to_wait(now: float, ended_at: float, received_at: float, wait: float) -> float:
+    """
+    Return for how many more seconds to wait for messages.
+
+    Args:
+        now: what time it is.
+        ended_at: when the input has ended.
+        received_at: when the last message came.
+        wait: seconds without either after which it's enough.
+
+    """
+    return max(ended_at, received_at) + wait - now

@@ -10,10 +10,10 @@ from types import ModuleType
 
 from . import about, bench, client, ping, serve
 from .arguments import Parser, add_loop_argument
-from .failures import CommandError
+from .failures import CommandError, why
 from .running import INTERRUPTED, TERMINATED, run
 
-__all__ = ["main"]
+__all__ = ["main", "make_parser"]
 
 _COMMANDS = {"connect": client, "serve": serve, "bench": bench, "ping": ping}
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = bool(arguments) and arguments[0] in _COMMANDS
     name = arguments.pop(0) if named else _DEFAULT
     command = _COMMANDS[name]
-    options = _make_parser(name, command, named).parse_args(arguments)
+    options = make_parser(name, command, named).parse_args(arguments)
     terminated = getattr(command, "TERMINATED", TERMINATED)
     try:
         return run(command.run(options), options.loop, terminated)
@@ -50,13 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exc.status
     except BrokenPipeError:
         return _leave_pipe()
+    except OSError as exc:
+        # What is left are standard input and output.
+        print(f"websockets: {why(exc)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
+        # Event loops on Windows have no handlers for signals.
         return INTERRUPTED
 
 
-def _make_parser(
-    name: str, command: ModuleType, named: bool
-) -> argparse.ArgumentParser:
+def make_parser(name: str, command: ModuleType, named: bool) -> argparse.ArgumentParser:
     """Make a command's parser; the one without a name tells of the others."""
     epilog, usage = f"examples:\n{command.EXAMPLES}", None
     if not named:

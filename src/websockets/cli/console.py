@@ -56,12 +56,16 @@ class _Reader:
         self._loop = asyncio.get_running_loop()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._room = threading.Semaphore(_CHUNKS_AHEAD)
-        threading.Thread(target=self._run, daemon=True).start()
+        self._closed = False
+        name = "websockets-input"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:
         data = b"more"
         while data:
             self._room.acquire()
+            if self._closed:
+                return
             data = self._read()
             try:
                 self._loop.call_soon_threadsafe(self._chunks.put_nowait, data)
@@ -76,7 +80,13 @@ class _Reader:
             # What can't be read has ended; so has what somebody has closed.
             return b""
 
+    def close(self) -> None:
+        """Read no more."""
+        self._closed = True
+        self._room.release()
+
     async def chunk(self) -> bytes:
+        """Return what comes next; b"" at the end."""
         data = await self._chunks.get()
         self._room.release()
         return data
@@ -91,6 +101,14 @@ async def read_lines(raw: RawInput) -> AsyncIterator[bytes]:
 
     """
     reader = _Reader(raw)
+    try:
+        async for line in _split(reader):
+            yield line
+    finally:
+        reader.close()
+
+
+async def _split(reader: _Reader) -> AsyncIterator[bytes]:
     rest = bytearray()
     while chunk := await reader.chunk():
         searched = len(rest)

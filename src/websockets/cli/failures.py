@@ -76,7 +76,7 @@ def _explain_certificate(exc: Any) -> str:
 
 
 def _explain_tls(exc: Any) -> str:
-    reason = (exc.reason or str(exc)).replace("_", " ").lower()
+    reason = (getattr(exc, "reason", None) or str(exc)).replace("_", " ").lower()
     return f"TLS failed: {reason} (the port may be one for ws://)"
 
 

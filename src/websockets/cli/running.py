@@ -38,11 +38,7 @@ def run(
 
     """
     with asyncio.Runner(loop_factory=_loop_factory(loop)) as runner:
-        try:
-            return runner.run(until_signal(command, terminated))
-        except KeyboardInterrupt:
-            # Windows has no handlers for signals in event loops.
-            return INTERRUPTED
+        return runner.run(until_signal(command, terminated))
 
 
 async def until_signal(

@@ -10,6 +10,8 @@ from typing import TextIO
 
 __all__ = ["Style", "cells", "printable", "wants_colour"]
 
+_WINDOWS = os.name == "nt"
+
 #: SGR parameters (ECMA-48, 8.3.117) by what is shown.
 _COLOURS = {
     "received": "36",
@@ -58,7 +60,7 @@ def wants_colour(choice: str, stream: TextIO, environ: Mapping[str, str]) -> boo
     if not stream.isatty() or environ.get("NO_COLOR"):
         return False
     # Of the consoles of Windows, the newer one understands by itself.
-    return environ.get("TERM") != "dumb" if os.name != "nt" else "WT_SESSION" in environ
+    return "WT_SESSION" in environ if _WINDOWS else environ.get("TERM") != "dumb"
 
 
 class Style:

@@ -97,15 +97,17 @@ class Terminal(Console):
         try:
             data = os.read(self._fd, 4096)
         except OSError:
-            # The terminal is gone.
             data = b""
         if not data:
+            # The terminal is gone.
             self._loop.remove_reader(self._fd)
+            self._entered.put_nowait(None)
+            return
         for line in self._editor.feed(self._decoder.decode(data)):
             prompt = self.formatter.style("prompt", _PROMPT)
             self.write(self.stdout, prompt + printable(line))
             self._entered.put_nowait(line)
-        if not data or self._editor.ended:
+        if self._editor.ended:
             self._entered.put_nowait(None)
         self._draw()
 
