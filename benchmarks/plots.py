@@ -138,6 +138,11 @@ def find_values(
     }
 
 
+def show(value: float) -> str:
+    """Write a value with three digits or more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def draw_panel(place: Any, scenario: str, values: dict[str, float]) -> None:
     """Draw one scenario's bars, with their values."""
     names = list(values)[::-1]
@@ -146,7 +151,7 @@ def draw_panel(place: Any, scenario: str, values: dict[str, float]) -> None:
         [values[name] for name in names],
         color=[COLOURS[name] for name in names],
     )
-    place.bar_label(bars, fmt=lambda value: f"{value:,.4g}", padding=2, fontsize=7)
+    place.bar_label(bars, fmt=show, padding=2, fontsize=7)
     place.set_title(scenario)
     place.margins(x=0.2)
     place.xaxis.set_visible(False)

@@ -258,13 +258,14 @@ def read_commit() -> str | None:
 
 def describe_machine() -> dict[str, Any]:
     """Return where and when this runs."""
+    release = platform.release().partition("-")[0]
     return {
         "command": " ".join(
             ["python", "benchmarks/" + Path(sys.argv[0]).name, *sys.argv[1:]]
         ),
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": read_commit(),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "system": f"{platform.system()} {release} {platform.machine()}",
         "cpu": f"{os.cpu_count()} x {read_cpu_model()}",
         "python": platform.python_version(),
         "load_average": os.getloadavg(),

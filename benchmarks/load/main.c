@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SOME = 25 }; /* connections opened at a time, to be held */
+
 struct options options = {
     .host = "127.0.0.1", .path = "/", .connections = 1, .in_flight = 1,
     .size = 256, .seconds = 1.0, .warm_up = 0.1, .stall = 30.0,
@@ -79,12 +81,12 @@ static bool stalled(uint64_t now, uint64_t active_at)
     return true;
 }
 
-/* Handle what happens within 20 ms; -1 if something was wrong. */
-static int turn(void)
+/* Handle what happens, waiting at most so long; -1 if something was wrong. */
+static int turn(int milliseconds)
 {
     static unsigned char scratch[READ_SIZE];
     static struct epoll_event events[MAX_EVENTS];
-    int count = epoll_wait(poller, events, MAX_EVENTS, 20);
+    int count = epoll_wait(poller, events, MAX_EVENTS, milliseconds);
     if (count < 0 && errno != EINTR)
         die("epoll_wait");
     for (int i = 0; i < count; i++) {
@@ -103,7 +105,7 @@ static void run(struct mark *begin, struct mark *end)
     fine = fine && start_load(0);
     uint64_t now = now_ns(), active_at = now;
     while (fine && phase != DONE) {
-        int count = turn();
+        int count = turn(20);
         now = now_ns();
         active_at = count > 0 ? now : active_at;
         fine = count >= 0 && advance(now, begin, end) && !stalled(now, active_at);
@@ -118,7 +120,7 @@ static bool wait_for_echoes(void)
 {
     uint64_t active_at = now_ns();
     while (received_total < sent_total) {
-        int count = turn();
+        int count = turn(20);
         if (count < 0 || stalled(now_ns(), active_at))
             return false;
         active_at = count > 0 ? now_ns() : active_at;
@@ -132,12 +134,25 @@ static unsigned await_number(void)
     char line[32];
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     while (poll(&input, 1, 0) == 0) {
-        if (turn() < 0)
+        if (turn(20) < 0)
             exit(1);
     }
     ssize_t size = read(STDIN_FILENO, line, sizeof line - 1);
     line[size > 0 ? size : 0] = '\0';
     return (unsigned)strtoul(line, NULL, 10);
+}
+
+/* Open some at a time, so that the pings of the others are answered. */
+static bool open_some(unsigned have, unsigned wanted)
+{
+    bool fine = true;
+    while (fine && have < wanted) {
+        unsigned next = have + SOME < wanted ? have + SOME : wanted;
+        fine = open_clients(next) && start_load(have) && wait_for_echoes()
+               && turn(0) >= 0;
+        have = next;
+    }
+    return fine;
 }
 
 static void hold(void)
@@ -150,7 +165,7 @@ static void hold(void)
         if (wanted == 0)
             break;
         wanted = wanted > options.connections ? options.connections : wanted;
-        fine = open_clients(wanted) && start_load(have) && wait_for_echoes();
+        fine = open_some(have, wanted);
         have = wanted;
         if (fine)
             printf("{\"connections\": %u, \"messages\": %" PRIu64 "}\n", have,
@@ -159,7 +174,7 @@ static void hold(void)
     }
     fine = fine && start_closing();
     while (fine && closed_total < options.connections)
-        fine = turn() >= 0;
+        fine = turn(20) >= 0;
 }
 
 static void report(const struct mark *begin, const struct mark *end)
