@@ -254,7 +254,7 @@ async def _open_socks(
         # With these, the proxy looks up the server's name.
         rdns=proxy.scheme in ("socks4a", "socks5h"),
     )
-    local = {"local_addr": options.pop("local_addr", None)}
+    local = {name: options.pop(name) for name in ("local_addr",) if name in options}
     try:
         # Without a timeout, it would have one of its own.
         sock = await dialer.connect(uri.host, uri.port, timeout=math.inf, **local)
