@@ -14,7 +14,7 @@ from ..exceptions import InvalidURI, WebSocketException, _hide_password
 from ..headers import validate_subprotocols
 from ..typing import Subprotocol
 from ..uri import parse_uri
-from .failures import CommandError, one_line, why
+from .failures import CommandError, one_line, why, why_unusable
 
 __all__ = [
     "Parser",
@@ -208,7 +208,7 @@ def _make_context(options: argparse.Namespace) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=options.cacert)
     except OSError as exc:
-        text = f"--cacert: {options.cacert} can't be used: {why(exc)}"
+        text = f"--cacert: {options.cacert} can't be used: {why_unusable(exc)}"
         raise CommandError(text, 2) from exc
     if options.insecure:
         context.check_hostname = False

@@ -116,11 +116,16 @@ async def run(options: argparse.Namespace) -> int:
     bench = Bench(options, Progress(sys.stderr, options.quiet))
     try:
         await bench.run()
-    finally:
-        if bench.complete or bench.interrupted:
-            result = bench.result()
-            print(json.dumps(result, indent=2) if options.json else _show(result))
+    except asyncio.CancelledError:
+        if bench.interrupted:
+            _print(bench.result(), options.json)
+        raise
+    _print(bench.result(), options.json)
     return 0
+
+
+def _print(result: dict[str, Any], as_json: bool) -> None:
+    print(json.dumps(result, indent=2) if as_json else _show(result))
 
 
 class Progress:
@@ -291,12 +296,12 @@ class Bench:
         payloads = itertools.cycle(self._payloads)
 
         async def send() -> None:
-            async for due in times:
-                if due >= self._end or not self._may_send():
-                    break
+            due = await anext(times)
+            while due < self._end and self._may_send():
                 payload = next(payloads)
                 pending.put_nowait((due, payload))
                 await connection.send(payload)
+                due = await anext(times)
             pending.put_nowait(None)
 
         async def receive() -> None:
@@ -314,14 +319,15 @@ class Bench:
 
     async def _planned_times(self, number: int, rate: float) -> AsyncIterator[int]:
         """Yield the times for a connection's messages when they have come."""
-        for turn in itertools.count():  # pragma: no branch
-            # The connections take turns.
-            place = turn * len(self._connections) + number
+        place = number
+        while True:
             due = self._start + int(place / rate * 1e9)
             # Event loops may wake us a bit early.
             while (delay := min(due, self._end) - time.perf_counter_ns()) > 0:
                 await asyncio.sleep(delay / 1e9)
             yield due
+            # The connections take turns.
+            place += len(self._connections)
 
     def _may_send(self) -> bool:
         """Count one more message, unless there were enough."""

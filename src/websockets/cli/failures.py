@@ -11,7 +11,7 @@ from typing import Any
 from ..exceptions import InvalidMessage, InvalidStatus
 from .style import printable
 
-__all__ = ["CommandError", "one_line", "why"]
+__all__ = ["CommandError", "one_line", "why", "why_unusable"]
 
 _MOST_BODY = 200
 
@@ -45,6 +45,19 @@ def why(exc: BaseException) -> str:
     return one_line(_explain(exc))
 
 
+def why_unusable(exc: OSError) -> str:
+    """Tell in a few words why a file with certificates or keys can't be used."""
+    if isinstance(exc, ssl.SSLError):
+        return f"it doesn't have what is needed in PEM format ({_ssl_reason(exc)})"
+    return why(exc)
+
+
+def _ssl_reason(exc: ssl.SSLError) -> str:
+    # OpenSSL has names such as WRONG_VERSION_NUMBER.
+    reason: str = getattr(exc, "reason", None) or str(exc)
+    return reason.replace("_", " ").lower()
+
+
 def _explain(exc: BaseException) -> str:
     """Tell an error, and what has caused it."""
     text = str(exc) or type(exc).__name__
@@ -76,8 +89,7 @@ def _explain_certificate(exc: Any) -> str:
 
 
 def _explain_tls(exc: Any) -> str:
-    reason = (getattr(exc, "reason", None) or str(exc)).replace("_", " ").lower()
-    return f"TLS failed: {reason} (the port may be one for ws://)"
+    return f"TLS failed: {_ssl_reason(exc)} (the port may be one for ws://)"
 
 
 def _explain_name(exc: Any) -> str:

@@ -9,6 +9,7 @@ import importlib
 import importlib.resources
 import logging
 import os
+import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ from ..asyncio.server import ServerConnection, broadcast
 from ..classic import server as classic
 from ..http11 import Request, Response
 from .arguments import compression, size
-from .failures import CommandError, why
+from .failures import CommandError, why, why_unusable
 
 __all__ = ["EXAMPLES", "HELP", "TERMINATED", "add_arguments", "run"]
 
@@ -105,18 +106,18 @@ async def run(options: argparse.Namespace) -> int:
     level = logging.DEBUG if options.debug else logging.INFO
     logging.basicConfig(level=level, format=_LOG_FORMAT, stream=sys.stderr)
     server = await _start(options)
+    forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     try:
         for line in _addresses(options, server):
             print(line, flush=True)
-        await asyncio.get_running_loop().create_future()
+        # Only an interruption ends it, by cancelling.
+        return await forever
     finally:
         server.close()
         await server.wait_closed()
         if options.unix is not None:
             with contextlib.suppress(OSError):
                 os.unlink(options.unix)
-    # Only an interruption leads here, by its exception.
-    return 0
 
 
 async def _start(options: argparse.Namespace) -> Any:
@@ -153,7 +154,7 @@ def _make_context(options: argparse.Namespace) -> ssl.SSLContext | None:
         context.load_cert_chain(options.tls_cert, options.tls_key)
     except OSError as exc:
         files = " ".join(filter(None, [options.tls_cert, options.tls_key]))
-        text = f"websockets serve: {files} can't be used: {why(exc)}"
+        text = f"websockets serve: {files} can't be used: {why_unusable(exc)}"
         raise CommandError(text, 2) from exc
     return context
 
@@ -161,6 +162,8 @@ def _make_context(options: argparse.Namespace) -> ssl.SSLContext | None:
 def _find_handler(name: str) -> Callable[..., Awaitable[None]]:
     """Import a handler."""
     module_name, _, path = name.partition(":")
+    if not module_name or not path:
+        raise CommandError(f"websockets serve: {name} isn't MODULE:HANDLER", 2)
     # As with "python -m", modules of the current directory come first.
     if "" not in sys.path:
         sys.path.insert(0, "")
@@ -168,7 +171,7 @@ def _find_handler(name: str) -> Callable[..., Awaitable[None]]:
         handler: Any = importlib.import_module(module_name)
         for attribute in path.split("."):
             handler = getattr(handler, attribute)
-    except (ImportError, AttributeError, ValueError) as exc:
+    except (ImportError, AttributeError) as exc:
         text = f"websockets serve: {name} can't be imported: {why(exc)}"
         raise CommandError(text, 2) from exc
     if not callable(handler):
@@ -181,7 +184,9 @@ def _addresses(options: argparse.Namespace, server: Any) -> list[str]:
     what = options.handler or ("broadcast" if options.broadcast else "echo")
     if options.unix is not None:
         return [f"Serving {what} on the Unix socket {options.unix}"]
-    port = server.sockets[0].getsockname()[1]
+    # Without a port, those of IPv6 and IPv4 differ; the latter works everywhere.
+    sock = min(server.sockets, key=lambda sock: sock.family != socket.AF_INET)
+    port = sock.getsockname()[1]
     host = options.host or "localhost"
     host = f"[{host}]" if ":" in host else host
     secure = "s" if options.tls_cert else ""
