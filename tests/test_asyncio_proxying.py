@@ -146,6 +146,7 @@ class TestSettings:
         expected = ProxySettings("https://h", None, "n", "me", logger)
         assert options == {"family": 2, "proxy": expected}
         assert "proxy" not in given
+        assert "secret" not in repr(with_proxy({}, "http://u:secret@h", None, None))
 
 
 class TestSOCKS:

@@ -62,7 +62,8 @@ class ProxySettings:
     What a caller says about proxies.
 
     Args:
-        proxy: the proxy's address; True for the system's settings; None for none.
+        proxy: the proxy's address, which ``repr()`` doesn't show, since it may have
+            a password; True for the system's settings; None for none.
         ssl: TLS context for ``https`` proxies; None for the default one.
         server_hostname: name to verify in such a proxy's certificate; None for the
             one in its address.
@@ -72,7 +73,7 @@ class ProxySettings:
 
     """
 
-    proxy: str | Literal[True] | None = None
+    proxy: str | Literal[True] | None = dataclasses.field(default=None, repr=False)
     ssl: TLSContext | None = None
     server_hostname: str | None = None
     user_agent_header: str | None = None
