@@ -147,7 +147,8 @@ def test_factories(isal: FakeLibrary, factory: Any) -> None:
 
 def test_large_messages(isal: FakeLibrary) -> None:
     extension = make(local_bits=12, memLevel=5, library="isal")
-    extension.deflate(LOG[:2047], True)
+    for _ in range(9):
+        extension.deflate(LOG[:2047], True)
     assert isal.asked == []
     assert extension.encoder is not None
     extension.deflate(LOG[:2048], True)
@@ -248,6 +249,38 @@ def test_history_is_bounded(bits: int) -> None:
         assert end[-window:] == whole[-window:]
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_a_deflater_lives_on_where_it_is_needed(isal: FakeLibrary, large: bool) -> None:
+    """It doesn't for a few messages; their size is the same all the same."""
+    extension = make(local_bits=12, library="isal")
+    if large:
+        extension.deflate(LARGE, True)
+    sizes = []
+    for number in range(20):
+        sizes.append(len(extension.deflate(b"%d, and some text" % number, True)))
+        assert (extension.encoder is None) == (number < 8 - large)
+        # The end of what was sent is kept in one place.
+        assert extension._deflater is not None
+        assert (extension._deflater._sent is None) == (number >= 8 - large)
+    assert max(sizes[1:]) < sizes[0]
+    extension.deflate(LARGE, True)
+    assert extension.encoder is None
+    # While a message lasts, its deflater does.
+    extension.deflate(SMALL, False)
+    first = extension.encoder
+    extension.deflate(SMALL, False)
+    assert extension.encoder is first is not None
+    extension.deflate(SMALL, True)
+    assert extension.encoder is None
+
+
+def test_no_deflater_lives_on_without_takeover() -> None:
+    extension = make(local_forgets=True)
+    for _ in range(20):
+        extension.deflate(SMALL, True)
+        assert extension.encoder is None
+
+
 # What comes out.
 
 
@@ -291,7 +324,7 @@ contents = st.builds(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    messages=st.lists(st.tuples(contents, st.integers(1, 6000)), max_size=8),
+    messages=st.lists(st.tuples(contents, st.integers(1, 6000)), max_size=16),
     bits=st.integers(8, 15),
     forgets=st.booleans(),
     pauses=st.sets(st.integers(0, 8)),

@@ -10,8 +10,13 @@ How they work together. Small messages need a deflater that lives on, since thei
 history is what makes them small; that is zlib's, which takes the least memory. A large
 message gets a deflater of its own, which is primed with the end of what was sent
 before and gone afterwards. Only this end is kept then, up to the size of the window,
-and from it zlib's next deflater is primed in turn. The peer sees one stream of
-messages within the window that was agreed, whoever made them.
+and from it the next deflater is primed in turn. The peer sees one stream of messages
+within the window that was agreed, whoever made them.
+
+A deflater takes tens of kilobytes, and more of the process that it is in: what it
+leaves behind between the objects of others isn't returned to the system. So it lives
+on where it is needed: the first few small messages have theirs one after the other,
+too, which costs some microseconds for each.
 
 Inflating is left to zlib. The others aren't faster there until messages have a
 megabyte, and they disagree with it on what is wrong with data that is corrupt.
@@ -35,6 +40,9 @@ __all__ = ["Deflater", "backend", "find_library", "keep_end"]
 # Messages don't refer farther back than this unless they are large themselves: priming
 # takes time, and gains the less the farther back.
 _PRIMED_WITH = 4096
+
+# This many small messages in a row make do with a deflater for each.
+_FEW = 8
 
 
 class _Library(NamedTuple):
@@ -129,13 +137,14 @@ class Deflater:
         library: what to use for large messages, as :func:`find_library` returns it.
 
     Attributes:
-        encoder: the deflater that lives on; None while there is none.
+        encoder: zlib's deflater; None while there is none.
 
     """
 
     __slots__ = (
         "_amid",
         "_bits",
+        "_few",
         "_forgets",
         "_large",
         "_library",
@@ -160,8 +169,10 @@ class Deflater:
         self._large: Any = None
         # Whether a message is under way.
         self._amid = False
-        # The end of what was sent; None before the first large message.
-        self._sent: bytearray | None = None
+        # How many more messages do without a deflater that lives on.
+        self._few = _FEW
+        # The end of what was sent; None where no deflater is primed with it.
+        self._sent: bytearray | None = None if forgets else bytearray()
 
     def compress(self, data: BytesLike, fin: bool) -> bytes:
         """
@@ -198,9 +209,12 @@ class Deflater:
         if self._forgets:
             # RFC 7692, 7.1.1. A new one costs less than a copy of an unused one.
             self.encoder = None
+        elif self._few:
+            self._few -= 1
+            self.encoder = None
 
     def _make(self, size: int) -> zlib._Compress:
-        """Make the deflater that lives on, for a message of that size."""
+        """Make zlib's deflater for a message of that size."""
         bits, settings = self._bits, self._settings
         if bits == 8:
             # zlib has no window of 256 bytes.
@@ -209,17 +223,21 @@ class Deflater:
                 settings = {**settings, "strategy": zlib.Z_RLE}
         if self._sent:
             settings = {**settings, "zdict": self._end_for(size)}
+        if not self._few:
+            # From now on it has the history itself.
+            self._sent = None
         return zlib.compressobj(wbits=-bits, **settings)
 
     def _make_large(self, size: int) -> Any:
         """Make the deflater of a large message of that size."""
         # What it sends isn't in the history of the one that lived on.
         self.encoder = None
+        self._few = _FEW
         arguments = [_LIBRARIES[self._library].level, zlib.DEFLATED, -self._bits]
         make = _load(self._library).compressobj
         if self._sent:
             return make(*arguments, zdict=self._end_for(size))
-        if not self._forgets:
+        if self._sent is None and not self._forgets:
             self._sent = bytearray()
         return make(*arguments)
 
