@@ -1,8 +1,8 @@
 """Builds the hot path with Cython, where there is a C compiler.
 
 The modules listed below are the plain Python ones, compiled as they are; a .pxd
-file beside each gives its variables types. One more, speedups, has a version on
-pointers. All of them are compiled or none is: they know each other's layout.
+file beside each gives its variables types. Two more, speedups and shortcuts, are
+written for the compiled build alone. All of them are compiled or none is: they know each other's layout.
 
 The environment variable WEBSOCKETS_SPEEDUPS decides: 1 insists on compiling, 0
 installs plain Python, and without it compiling is tried.
@@ -29,6 +29,10 @@ MODULES = [
     "asyncio/connection",
 ]
 
+# What is written for the compiled build: a plain Python module of the same name
+# takes its place otherwise.
+POINTERS = ["speedups", "asyncio/shortcuts"]
+
 CHOICE = os.environ.get("WEBSOCKETS_SPEEDUPS", "")
 
 DIRECTIVES = {
@@ -51,7 +55,7 @@ def find_extensions() -> list[Extension]:
     flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
     sources = {
         **{name.replace("/", "."): f"{name}.py" for name in MODULES},
-        "speedups": "speedups.pyx",
+        **{name.replace("/", "."): f"{name}.pyx" for name in POINTERS},
     }
     return [
         Extension(

@@ -29,6 +29,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, Frame
 from websockets.protocol import Protocol, Side
 from websockets.session import Clock, Inbox, Session
+from websockets.session.inbox import Fragments
 from websockets.typing import ExtensionName
 
 
@@ -60,7 +61,8 @@ def feed(session: Session, pieces: list[bytes]) -> Session:
 
 def taken(session: Session) -> list[str | bytes]:
     inbox = session.inbox
-    return [inbox.take() for _ in range(len(inbox.messages))]
+    messages = [inbox.popleft() for _ in range(len(inbox.messages))]
+    return [m.join() if isinstance(m, Fragments) else m for m in messages]
 
 
 class TestMessages:

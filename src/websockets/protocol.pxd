@@ -2,6 +2,8 @@ cimport cython
 from .reader cimport FrameReader
 from .speedups cimport build_frame
 
+cdef int _LARGE
+
 cdef class Protocol:
     cdef public object side, extensions, subprotocol, handshake_exc, parser_exc, close_rcvd, close_sent, close_rcvd_then_sent
     cdef public object _logger, _wrap_logger, _state, _id, _deflate, _compressor, _held_pong
@@ -13,7 +15,7 @@ cdef class Protocol:
     cdef dict __dict__
 
     @cython.locals(first=int, size=Py_ssize_t)
-    cpdef write_data(self, int opcode, data, bint fin=*)
-    cpdef write_frame(self, int first, data)
+    cdef _write_data(self, int opcode, data, bint fin)
+    cdef _write_frame(self, int first, data)
     cpdef take_data(self)
     cpdef receive_control(self, int opcode, bytes data)

@@ -716,6 +716,9 @@ class Protocol:
             fin: whether it is the last frame of its message.
 
         """
+        self._write_data(opcode, data, fin)
+
+    def _write_data(self, opcode: int, data: BytesLike, fin: bool) -> None:
         first = opcode | 0x80 if fin else opcode
         if self._writes_plainly:
             # What most servers do most of the time, without a detour.
@@ -724,7 +727,7 @@ class Protocol:
                 self.unsent += size + 14
                 self.writes.append(build_frame(first, data))
             else:
-                self.write_frame(first, data)
+                self._write_frame(first, data)
             return
         if self.debug:
             self.logger.debug("> %s", Frame(_OPCODES[opcode], data, fin))
@@ -738,9 +741,9 @@ class Protocol:
                 frame = extension.encode(frame)
             data = frame.data
             first = frame.first_byte()
-        self.write_frame(first, data)
+        self._write_frame(first, data)
 
-    def write_frame(self, first: int, data: BytesLike) -> None:
+    def _write_frame(self, first: int, data: BytesLike) -> None:
         """Write a frame as it stands: its first byte and its payload."""
         size = len(data)
         self.unsent += size + 14
@@ -776,7 +779,7 @@ class Protocol:
             raise ProtocolError("control frame too long")
         if self.debug:
             self.logger.debug("> %s", Frame(_OPCODES[opcode], data))
-        self.write_frame(0x80 | opcode, data)
+        self._write_frame(0x80 | opcode, data)
 
     def _write_close(self, close: Close) -> None:
         """Write a close frame; a received one is answered by itself."""

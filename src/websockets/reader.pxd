@@ -1,6 +1,8 @@
 cimport cython
 from .speedups cimport append_payload, take_bytes, take_text
 
+cdef bytearray _NOTHING
+
 cdef class FrameReader:
     cdef public int opcode, reserved, message_opcode, message_reserved
     cdef public bint fin, in_message
@@ -14,7 +16,7 @@ cdef class FrameReader:
     cdef bytes _mask
     cdef object _decoder, _validator
 
-    cpdef feed(self, data, size=*)
+    cpdef feed(self, data, Py_ssize_t size=*)
     cpdef settle(self)
     cpdef drop(self)
     @cython.locals(pos=Py_ssize_t, available=Py_ssize_t, first=int, second=int, opcode=int, length="unsigned long long", size="long long", complete=bint, data=bytearray, key=Py_ssize_t)

@@ -213,7 +213,7 @@ class FrameReader:
 
     # Feeding.
 
-    def feed(self, data: BytesLike, size: int | None = None) -> None:
+    def feed(self, data: BytesLike, size: int = -1) -> None:
         """
         Take a chunk of bytes.
 
@@ -221,7 +221,7 @@ class FrameReader:
             data: the chunk.
             size: how many bytes at the start of ``data`` count: ``data`` is then
                 a bytearray, and read in place: it must stay as it is until
-                :meth:`settle` was called, and may be changed. None to have all
+                :meth:`settle` was called, and may be changed. -1 to have all
                 of it copied.
 
         """
@@ -229,11 +229,11 @@ class FrameReader:
             # The owner fed again without settling.
             self.settle()
         if self._tail:
-            self._tail += data if size is None else memoryview(data)[:size]
+            self._tail += data if size < 0 else memoryview(data)[:size]
             self._data = self._tail
             self._tail = bytearray()
             self._end = len(self._data)
-        elif size is None:
+        elif size < 0:
             self._data = bytearray(data)
             self._end = len(self._data)
         else:

@@ -12,7 +12,11 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+)
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
@@ -118,27 +122,35 @@ cpdef append_payload(
 cpdef bytes build_frame(int first, data):
     """Build an unmasked frame; see speedups.py."""
     cdef Py_buffer view
+    if type(data) is bytes:
+        return _build_frame(
+            first, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
+        )
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return _build_frame(first, <const char *>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef bytes _build_frame(int first, const char *payload, Py_ssize_t size):
     cdef unsigned char *frame
     cdef bytes built
     cdef Py_ssize_t header, i
     if not 0 <= first < 256:
         raise IndexError("the first byte must be a byte")
-    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    try:
-        header = 2 if view.len < 126 else 4 if view.len < 65536 else 10
-        built = PyBytes_FromStringAndSize(NULL, header + view.len)
-        frame = <unsigned char *>PyBytes_AS_STRING(built)
-        frame[0] = first
-        if header == 2:
-            frame[1] = view.len
-        else:
-            frame[1] = 126 if header == 4 else 127
-            for i in range(2, header):
-                frame[i] = (<uint64_t>view.len >> (8 * (header - 1 - i))) & 0xFF
-        memcpy(frame + header, view.buf, view.len)
-        return built
-    finally:
-        PyBuffer_Release(&view)
+    header = 2 if size < 126 else 4 if size < 65536 else 10
+    built = PyBytes_FromStringAndSize(NULL, header + size)
+    frame = <unsigned char *>PyBytes_AS_STRING(built)
+    frame[0] = first
+    if header == 2:
+        frame[1] = size
+    else:
+        frame[1] = 126 if header == 4 else 127
+        for i in range(2, header):
+            frame[i] = (<uint64_t>size >> (8 * (header - 1 - i))) & 0xFF
+    memcpy(frame + header, payload, size)
+    return built
 
 
 cpdef bytes take_bytes(

@@ -146,7 +146,7 @@ async def test_a_connection_that_fails_does_not_harm_others(
 ) -> None:
     async with crowd(face, {}, {}) as (clients, connections):
         failing = mock.patch.object(
-            connections[0], "_written", side_effect=RuntimeError("oops")
+            connections[0], "written", side_effect=RuntimeError("oops")
         )
         with failing:
             face.broadcast(connections, "hello")

@@ -83,7 +83,7 @@ def _send(connection: Connection, frames: _Frames) -> None:
         raise RuntimeError("sending a fragmented message")
     try:
         frames.write(connection)
-        connection._written()
+        connection.written()
     except Exception as exc:
         raise RuntimeError("failed to write message") from exc
 

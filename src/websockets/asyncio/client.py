@@ -23,7 +23,7 @@ from .arguments import (
     with_compression,
 )
 from .connecting import Connector, Delays
-from .connection import Connection
+from .shortcuts import FastConnection
 from .proxying import is_temporary, with_proxy
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
@@ -32,7 +32,7 @@ __all__ = ["ClientConnection", "connect", "unix_connect"]
 _RETRYABLE = {500, 502, 503, 504}
 
 
-class ClientConnection(Connection, asyncio.BufferedProtocol):
+class ClientConnection(FastConnection, asyncio.BufferedProtocol):
     """
     A client's connection.
 

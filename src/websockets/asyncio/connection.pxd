@@ -1,7 +1,16 @@
+cimport cython
+from ..protocol cimport Protocol
 from .engine cimport Engine
 from .waiters cimport Waiter
+
+cdef object CONNECTING, OPEN, CLOSING, CLOSED
 
 cdef class Connection(Engine):
     cdef public object handler_task
 
-    cpdef Waiter _park(self)
+    cdef Waiter _park(self)
+    cdef _take_now(self)
+    cdef bint _must_wait(self) except -1
+    @cython.locals(protocol=Protocol)
+    cdef bint _send_now(self, message, text) except -1
+    cdef bint _must_rest(self) except -1

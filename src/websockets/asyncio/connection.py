@@ -27,7 +27,7 @@ from ..protocol import Protocol
 from ..session.inbox import Fragments
 from ..session.settings import Settings, make_settings
 from ..typing import Data
-from .engine import COLLECT, OPERATIONS, Engine, default_to_none, release
+from .engine import Engine, default_to_none, release
 from .streaming import MessageStream
 from .waiters import Waiter
 
@@ -35,7 +35,7 @@ __all__ = ["Connection"]
 
 CONNECTING, OPEN, CLOSING, CLOSED = State
 
-_BYTES = (bytes, bytearray, memoryview)
+_DATA = (str, bytes, bytearray, memoryview)
 
 _STREAMING = "cannot call recv() while recv_streaming() is receiving a message"
 
@@ -166,6 +166,24 @@ class Connection(Engine):
         Cancelling is safe: no message is lost. So is a timeout, for example
         with :func:`asyncio.timeout`.
         """
+        message = self._take_now()
+        if message is None and self._must_wait():
+            await self._park()
+            message = self._take_now()
+        if message is None:
+            message = await self._take()
+        return message if decode is None else convert(message, decode)
+
+    def _take_now(self) -> Data | None:
+        """Take a message if that needs nothing else; None if it does."""
+        if not self._inbox.messages or self._budget <= 0 or self._reading_paused:
+            return None
+        self._budget -= 1
+        message = self._inbox.popleft()
+        return self._join(message) if type(message) is Fragments else message  # type: ignore[return-value]
+
+    async def _take(self) -> Data:
+        """Take a message, once there is one."""
         messages = self._inbox.messages
         while True:
             if self._budget <= 0:
@@ -182,11 +200,7 @@ class Connection(Engine):
         message = messages.popleft()
         if self._reading_paused:
             self._maybe_resume_reading()
-        if type(message) is Fragments:
-            message = self._join(message)
-        if decode is not None:
-            return _convert(message, decode)
-        return message  # type: ignore[return-value]
+        return self._join(message) if type(message) is Fragments else message  # type: ignore[return-value]
 
     def __aiter__(self) -> AsyncIterator[Data]:
         """
@@ -216,19 +230,24 @@ class Connection(Engine):
                 with code 1000 (OK) or 1001 (going away), or without a code.
 
         """
-        messages = self._inbox.messages
-        protocol = self.protocol
-        if not messages and protocol._state is OPEN and not self._session.held:
+        message = self._take_now()
+        if message is None and self._must_wait():
             await self._park()
-        if messages and self._budget > 0 and not self._reading_paused:
-            # What recv() would do.
-            self._budget -= 1
-            message = messages.popleft()
-            return self._join(message) if type(message) is Fragments else message  # type: ignore[return-value]
-        try:
-            return await self.recv()
-        except ConnectionClosedOK:
-            raise StopAsyncIteration from None
+            message = self._take_now()
+        if message is None:
+            try:
+                message = await self._take()
+            except ConnectionClosedOK:
+                raise StopAsyncIteration from None
+        return message
+
+    def _must_wait(self) -> bool:
+        """Tell whether there is nothing for it but to wait for a message."""
+        return (
+            not self._inbox.messages
+            and self.protocol._state is OPEN
+            and not self._session.held
+        )
 
     def _join(self, fragments: Fragments) -> Data:
         """Return a message that came in several frames as one object."""
@@ -267,8 +286,11 @@ class Connection(Engine):
         """
         return MessageStream(self, decode)
 
-    def _park(self) -> Waiter:
+    def park(self) -> Waiter:
         """Return what to wait on until a message is there, or the end."""
+        return self._park()
+
+    def _park(self) -> Waiter:
         waiter = self._recv_waiter
         if waiter is None:
             waiter = self._recv_waiter = Waiter(self._get_loop())
@@ -278,8 +300,7 @@ class Connection(Engine):
             )
         if self._inbox.streaming:
             raise ConcurrencyError(_STREAMING)
-        self._budget = OPERATIONS
-        self._turn_began = 0.0
+        self._renew_turn()
         if self._reading_paused:
             # Whoever waits for the end of a large message needs the rest of it.
             self._resume_reading()
@@ -311,26 +332,39 @@ class Connection(Engine):
         message. Cancelling in the middle of fragments ends the connection with
         code 1011, since the message can't be completed.
         """
+        while not self._send_now(message, text):
+            await self._sendable()
+            if not isinstance(message, _DATA):
+                await self._send_fragments(message, text)
+                return
+        if self._must_rest():
+            await self._rest()
+
+    def _send_now(self, message: Any, text: bool | None) -> bool:
+        """Send a message if that needs nothing else; tell whether it was sent."""
         protocol = self.protocol
         if protocol._state is not OPEN or self._message_waiters is not None:
-            await self._sendable()
+            return False
         if isinstance(message, str):
-            protocol.write_data(2 if text is False else 1, message.encode())
-        elif isinstance(message, _BYTES):
+            protocol._write_data(2 if text is False else 1, message.encode(), True)
+        elif isinstance(message, (bytes, bytearray, memoryview)):
             if type(message) is memoryview:
                 message = bytes(message)
-            protocol.write_data(1 if text else 2, message)
+            protocol._write_data(1 if text else 2, message, True)
         else:
-            await self._send_fragments(message, text)
-            return
-        if self._corked or self._dirty:
-            if protocol.unsent > COLLECT:
-                self._flush()
-        else:
-            self._written()
+            return False
+        self._written()
+        self._budget -= 1
+        return True
+
+    def _must_rest(self) -> bool:
+        """Tell whether a sender must wait before it goes on."""
+        return self._writing_paused or self._budget <= 0
+
+    async def _rest(self) -> None:
+        """Wait for room in the transport's buffer, and let others have a turn."""
         if self._writing_paused:
             await self._drained()
-        self._budget -= 1
         if self._budget <= 0:
             await self._share_turn()
 
@@ -496,7 +530,7 @@ class Connection(Engine):
 default_to_none(Connection, "handler_task")
 
 
-def _convert(message: Any, decode: bool) -> Data:
+def convert(message: Any, decode: bool) -> Data:
     """Return a message as a str or as bytes."""
     if isinstance(message, str):
         return message if decode else message.encode()

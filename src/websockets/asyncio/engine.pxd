@@ -4,23 +4,31 @@ from ..session.session cimport Session
 from ..session.inbox cimport Inbox
 from .waiters cimport Waiter
 
+# The module's names for these, out of reach of Python.
+cdef int _OPERATIONS
+cdef double _TURN
+cdef long long _COLLECT
+cdef object CONNECTING, OPEN, CLOSING, CLOSED, current_task
+
 cdef class Engine:
     cdef public object loop, transport, request, response
     cdef public Protocol protocol
     cdef public Session _session
     cdef public Inbox _inbox
-    cdef public object _settings, _handshake_waiter, _shared, _private_buffer
+    cdef public object _settings, _handshake_waiter, _shared
     cdef public Waiter _recv_waiter
-    cdef public bint _handshake_timed_out, _forwards, _reading_paused, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
+    cdef public bytearray _buffer
+    cdef public object _view, _write, _writes_to
+    cdef public bint _handshake_timed_out, _copies, _reading_paused, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
     cdef public int _budget
     cdef public double _turn_began
     cdef public long long _handed_over
     cdef public object _drain_waiters, _message_waiters, _deadline, _lost_exc, _closed_waiters
     cpdef buffer_updated(self, Py_ssize_t nbytes)
     @cython.locals(session=Session, protocol=Protocol, waiter=Waiter)
-    cpdef _pump(self)
-    cpdef _wake(self, Waiter waiter)
-    cpdef _written(self)
-    @cython.locals(protocol=Protocol, writes=list)
-    cpdef _flush(self)
-    cpdef flush_collected(self)
+    cdef _pump(self)
+    cdef _wake(self, Waiter waiter)
+    cdef _written(self)
+    cdef _renew_turn(self)
+    @cython.locals(protocol=Protocol, writes=list, data=bytes)
+    cdef _flush(self)

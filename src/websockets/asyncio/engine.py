@@ -53,12 +53,12 @@ __all__ = ["Engine"]
 CONNECTING, OPEN, CLOSING, CLOSED = State
 
 #: Operations that a task may do without waiting before the clock is read.
-OPERATIONS = 64
+_OPERATIONS = 64
 #: Seconds that a task may go on without waiting.
-TURN = 0.005
+_TURN = 0.005
 
 #: Bytes that are collected at most before they are handed to the transport.
-COLLECT = 2**16
+_COLLECT = 2**16
 
 # CVE-2024-12254: writelines() of asyncio's transports didn't pause the writer.
 _WRITELINES_PAUSES = (3, 12, 9) <= sys.version_info < (3, 13) or (
@@ -136,13 +136,17 @@ class Engine:
         self._handshake_timed_out = False
         # Reading.
         self._shared: LoopState | None = None
-        self._private_buffer: bytearray | None = None
-        self._forwards = False
+        # What the event loop reads into, and as it wants it; ours if it is private.
+        self._buffer: bytearray | None = None
+        self._view: Any = None
+        self._copies = False
         self._recv_waiter: Waiter | None = None
         self._reading_paused = False
-        self._budget = OPERATIONS
+        self._budget = _OPERATIONS
         self._turn_began = 0.0
-        # Writing.
+        # Writing. The transport's write() is looked up once.
+        self._write: Any = None
+        self._writes_to: Any = None
         self._corked = False
         self._dirty = False
         self._gathers = False
@@ -322,13 +326,16 @@ class Engine:
         """Take the transport; called by the event loop."""
         self.transport = transport
         loop = self._get_loop()
-        self._shared = loop_state(loop)
-        if not self._shared.shares_reads:
-            self._private_buffer = bytearray(BUFFER_SIZE)
+        shared = self._shared = loop_state(loop)
+        self._buffer, self._view = shared.buffer, shared.view
+        if not shared.shares_reads:
+            self._buffer = self._view = bytearray(BUFFER_SIZE)
         # A subclass that overrides data_received() gets the data.
-        self._forwards = getattr(
-            type(self), "data_received", None
-        ) is not Engine.data_received or "data_received" in vars(self)
+        self._copies = (
+            not shared.shares_reads
+            or getattr(type(self), "data_received", None) is not Engine.data_received
+            or "data_received" in vars(self)
+        )
         self._gathers = _WRITELINES_PAUSES or type(transport).__module__.startswith(
             "uvloop"
         )
@@ -348,22 +355,18 @@ class Engine:
 
     def get_buffer(self, sizehint: int) -> Any:
         """Say where to read to; called by the event loop."""
-        if self._private_buffer is not None:
-            return self._private_buffer
-        assert self._shared is not None
-        return self._shared.view
+        return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take bytes that were read; called by the event loop."""
-        shared = self._shared
-        assert shared is not None
-        if self._forwards or self._private_buffer is not None:
-            buffer = self._private_buffer or shared.buffer
+        buffer = self._buffer
+        assert buffer is not None
+        if self._copies:
             self.data_received(bytes(buffer[:nbytes]))
         elif self.protocol._state is CONNECTING:
-            self._receive_handshake(bytes(shared.buffer[:nbytes]))
+            self._receive_handshake(bytes(buffer[:nbytes]))
         else:
-            self._session.receive(shared.buffer, nbytes)
+            self._session.receive(buffer, nbytes)
             self._pump()
 
     def data_received(self, data: bytes) -> None:
@@ -416,7 +419,7 @@ class Engine:
         protocol = self.protocol
         if self._inbox.messages or protocol._state is CLOSED:
             waiter = self._recv_waiter
-            if waiter is not None and waiter.is_waiting():
+            if waiter is not None and waiter.parked:
                 self._wake(waiter)
         if session.pongs:
             self._acknowledge_pongs()
@@ -432,7 +435,8 @@ class Engine:
     def _wake(self, waiter: Waiter) -> None:
         """Have the task that waits for a message go on, at once if possible."""
         if current_task(self.loop) is not None:
-            waiter.wake_soon()
+            if waiter.is_waiting():
+                waiter.wake_soon()
             return
         self._corked = True
         try:
@@ -455,10 +459,13 @@ class Engine:
                 if not waiter.done():
                     waiter.set_result(latency)
 
-    def _written(self) -> None:
+    def written(self) -> None:
         """See that what the protocol has to write is written in time."""
+        self._written()
+
+    def _written(self) -> None:
         if self._corked or self._dirty:
-            if self.protocol.unsent > COLLECT:
+            if self.protocol.unsent > _COLLECT:
                 self._flush()
             return
         self._dirty = True
@@ -479,17 +486,21 @@ class Engine:
         size = protocol.unsent
         protocol.writes = []
         protocol.unsent = 0
-        # Exactly, unlike unsent: what isn't there would look like progress.
-        self._handed_over += sum(map(len, writes))
-        if self.transport is None:
+        transport = self.transport
+        if transport is None:
             return
-        if len(writes) == 1:
-            if writes[0]:
-                self.transport.write(writes[0])
-        elif size > COLLECT and self._gathers:
-            self.transport.writelines([data for data in writes if data])
-        elif data := b"".join(writes):
-            self.transport.write(data)
+        if transport is not self._writes_to:
+            self._writes_to = transport
+            self._write = transport.write
+        if size > _COLLECT and self._gathers and len(writes) > 1:
+            self._handed_over += sum(map(len, writes))
+            transport.writelines([data for data in writes if data])
+        else:
+            data = writes[0] if len(writes) == 1 else b"".join(writes)
+            if data:
+                # Exactly, unlike unsent: what isn't there would look like progress.
+                self._handed_over += len(data)
+                self._write(data)
         if protocol.eof_sent and not self._writing_finished:
             self._finish_writing()
 
@@ -552,13 +563,18 @@ class Engine:
 
     # Sharing the event loop.
 
+    def _renew_turn(self) -> None:
+        """Begin a new turn: the task is going to wait."""
+        self._budget = _OPERATIONS
+        self._turn_began = 0.0
+
     async def _share_turn(self) -> None:
         """Let others have their turn if this task has gone on for too long."""
-        self._budget = OPERATIONS
+        self._budget = _OPERATIONS
         now = time.perf_counter()
         if self._turn_began == 0.0:
             self._turn_began = now
-        elif now - self._turn_began > TURN:
+        elif now - self._turn_began > _TURN:
             self._turn_began = 0.0
             await asyncio.sleep(0)
 
@@ -695,8 +711,11 @@ class Engine:
             self._deadline = None
         self.protocol.writes.clear()
         self.handshake_ready()
-        if self._recv_waiter is not None and self._recv_waiter.is_waiting():
-            self._recv_waiter.wake_soon()
+        waiter = self._recv_waiter
+        if waiter is not None:
+            if waiter.is_waiting():
+                waiter.wake_soon()
+            waiter.forget()
         self._writing_paused = False
         release(self._drain_waiters)
         release(self._message_waiters)

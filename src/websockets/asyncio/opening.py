@@ -134,7 +134,7 @@ def _send(connection: Connection, response: Response) -> None:
         ) from connection._lost_exc
     connection.response = response
     protocol.send_response(response)
-    connection._written()
+    connection.written()
     if response.status_code == 101:
         connection.opened()
 
@@ -177,7 +177,7 @@ async def initiate(connection: Connection, request: Request) -> None:
     protocol: ClientProtocol = connection.protocol  # type: ignore[assignment]
     connection.request = request
     protocol.send_request(request)
-    connection._written()
+    connection.written()
     await connection.handshake_received()
     if protocol.handshake_exc is not None:
         raise protocol.handshake_exc

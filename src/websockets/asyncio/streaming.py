@@ -114,7 +114,7 @@ class MessageStream(Generic[DataT]):
                     inbox.end_stream()
                 raise
         connection._budget -= 1
-        self._take(inbox.messages.popleft())
+        self._take(inbox.popleft())
         if connection._reading_paused:
             connection._maybe_resume_reading()
 
@@ -144,7 +144,7 @@ class MessageStream(Generic[DataT]):
                 raise connection._closed_error()
             # Whoever else wants to wait is told that somebody streams.
             inbox.streaming = False
-            waiter = connection._park()
+            waiter = connection.park()
             inbox.streaming = True
             await waiter
 

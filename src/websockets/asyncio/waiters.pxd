@@ -1,7 +1,11 @@
 cdef class Waiter:
-    cdef object _done, _future, _loop
+    cdef object _callback, _done, _future, _go_on, _loop, _remove
+    cdef bint _spoiled
     cdef public bint parked
 
+    cpdef park(self)
+    cpdef leave(self)
+    cpdef forget(self)
     cpdef bint is_waiting(self) except -1
     cpdef wake_soon(self)
     cpdef wake_now(self)

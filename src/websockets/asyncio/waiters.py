@@ -10,6 +10,9 @@ and it serves again the next time. It holds no result: whoever is woken looks
 whether there is something for him. So a message is never in a waiter, and
 cancelling can't lose it.
 
+A task gives every future an equal callback, and most waiters serve one task. So
+the one that was taken first is kept: next time it needn't be asked for.
+
 Only ``await`` meets a waiter. The public awaitables are coroutines, which
 ``create_task`` and ``gather`` start as such.
 """
@@ -17,8 +20,9 @@ Only ``await`` meets a waiter. The public awaitables are coroutines, which
 from __future__ import annotations
 
 import asyncio
+import functools
 from asyncio import Future
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 __all__ = ["Waiter"]
@@ -36,32 +40,69 @@ class Waiter:
 
     """
 
-    __slots__ = ("_done", "_future", "_loop", "parked")
+    __slots__ = (
+        "_callback",
+        "_done",
+        "_future",
+        "_go_on",
+        "_loop",
+        "_remove",
+        "_spoiled",
+        "parked",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._future: Future[None] = Future(loop=loop)
         # What tasks are told is done when they go on.
         self._done: Future[None] = Future(loop=loop)
         self._done.set_result(None)
+        # How to have the task go on that waited here last.
+        self._callback: Callable[[Future[None]], Any] | None = None
+        self._go_on: Callable[[], Any] | None = None
         self.parked = False
+        self._renew()
 
-    def __await__(self) -> Generator[Any, None, None]:
-        """Wait until woken; what woke it must be looked for."""
-        if self._future.done():
-            # It was cancelled, or woken in the other way.
-            self._future = Future(loop=self._loop)
+    def _renew(self) -> None:
+        """Take another future: the last one is done, or somebody left it."""
+        self._future: Future[None] = Future(loop=self._loop)
+        self._remove = self._future.remove_done_callback
+        self._spoiled = False
+
+    def park(self) -> Future[None]:
+        """
+        Return what the task must yield to wait.
+
+        When it goes on, it says so with :meth:`leave`.
+        """
+        if self._spoiled:
+            self._renew()
         self.parked = True
         # What "await" does; but it would ask for a result when it goes on.
         self._future._asyncio_future_blocking = True
+        return self._future
+
+    def leave(self) -> None:
+        """Wait no more, for another reason than having been woken."""
+        self.parked = False
+        # It was cancelled, or still has a callback of who left.
+        self._spoiled = True
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait until woken; what woke it must be looked for."""
         try:
-            yield self._future
-        finally:
-            self.parked = False
+            yield self.park()
+        except BaseException:
+            self.leave()
+            raise
+        self.parked = False
 
     def is_waiting(self) -> bool:
         """Tell whether a task waits here and wasn't woken yet."""
         return self.parked and not self._future.done()
+
+    def forget(self) -> None:
+        """Let go of the task that waited here last."""
+        self._callback = self._go_on = None
 
     def wake_soon(self) -> None:
         """
@@ -70,20 +111,27 @@ class Waiter:
         A task that is cancelled before then goes on with its cancellation, and
         what woke it stays for the next one who asks.
         """
+        self._spoiled = True
         self._future.set_result(None)
 
     def wake_now(self) -> None:
         """
         Have the task go on at once, until it waits again.
 
-        No task may be current. Whatever the task raises stays in the task, but
-        for SystemExit and KeyboardInterrupt, which asyncio lets through.
+        Does nothing if it was woken already. No task may be current. Whatever
+        the task raises stays in the task, but for SystemExit and
+        KeyboardInterrupt, which asyncio lets through.
         """
-        callbacks = self._future._callbacks
-        if not callbacks or len(callbacks) > 1:
-            # It isn't a task that waits, but somebody's own construction.
-            self._future.set_result(None)
-            return
-        callback, context = callbacks[0]
-        self._future.remove_done_callback(callback)
-        context.run(callback, self._done)
+        if self._callback is None or self._remove(self._callback) != 1:
+            if self._future.done():
+                return
+            callbacks = self._future._callbacks
+            if not callbacks or len(callbacks) > 1:
+                # It isn't a task that waits, but somebody's own construction.
+                self.wake_soon()
+                return
+            self._callback, context = callbacks[0]
+            self._remove(self._callback)
+            self._go_on = functools.partial(context.run, self._callback, self._done)
+        assert self._go_on is not None
+        self._go_on()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..asyncio.broadcasting import broadcast
-from ..asyncio.connection import Connection
+from ..asyncio.shortcuts import FastConnection
 from ..codes import CloseCode, Side, State
 from ..datastructures import Headers
 from ..exceptions import ConnectionClosed
@@ -24,7 +24,7 @@ __all__ = ["WebSocketCommonProtocol", "broadcast"]
 CLOSE_TIMEOUT = 10.0
 
 
-class WebSocketCommonProtocol(Connection, asyncio.BufferedProtocol):
+class WebSocketCommonProtocol(FastConnection, asyncio.BufferedProtocol):
     """
     A WebSocket connection, whatever its side.
 
@@ -227,7 +227,7 @@ class WebSocketCommonProtocol(Connection, asyncio.BufferedProtocol):
 
     async def _recv_or_none(self) -> Data | None:
         try:
-            return await Connection.recv(self)
+            return await FastConnection.recv(self)
         except ConnectionClosed:
             return None
 

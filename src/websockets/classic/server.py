@@ -323,7 +323,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             response = _make_response((status, headers, body or b""))
         self.response = response
         protocol.send_response(response)
-        self._written()
+        self.written()
         if protocol.state is State.OPEN:
             self.opened()
 

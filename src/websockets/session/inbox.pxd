@@ -3,6 +3,7 @@ cdef class Fragments:
     cdef public long long size
     cdef public bint streamed, last
 cdef class Inbox:
-    cdef public object high, low, max_bytes, reserve, messages, partial
+    cdef public object high, low, reserve, messages, append, popleft, partial
+    cdef public long long max_bytes
     cdef public bint streaming, skipping
     cpdef put_part(self, part, bint last)

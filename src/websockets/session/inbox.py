@@ -78,6 +78,8 @@ class Inbox:
 
     Attributes:
         messages: the messages, first received first.
+        append: adds a message behind all others.
+        popleft: takes the first message; there must be one.
         partial: the message whose last frame hasn't come yet; None if there is
             none.
         streaming: whether parts wait one by one.
@@ -87,11 +89,13 @@ class Inbox:
     """
 
     __slots__ = (
+        "append",
         "high",
         "low",
         "max_bytes",
         "messages",
         "partial",
+        "popleft",
         "reserve",
         "skipping",
         "streaming",
@@ -110,13 +114,12 @@ class Inbox:
         self.max_bytes = max_bytes
         self.reserve = reserve
         self.messages: deque[Message] = deque()
+        # Every message goes through these: they are looked up once.
+        self.append = self.messages.append
+        self.popleft = self.messages.popleft
         self.partial: Fragments | None = None
         self.streaming = False
         self.skipping = False
-
-    def put(self, message: Message) -> None:
-        """Add a message."""
-        self.messages.append(message)
 
     def put_part(self, part: str | bytes, last: bool) -> None:
         """Add the content of one of several frames of a message."""
@@ -130,7 +133,7 @@ class Inbox:
             self.partial = Fragments()
         self.partial.add(part)
         if last:
-            self.messages.append(self.partial)
+            self.append(self.partial)
             self.partial = None
 
     def _put_streamed(self, part: str | bytes, last: bool) -> None:
@@ -138,7 +141,7 @@ class Inbox:
         fragment.add(part)
         fragment.streamed = True
         fragment.last = last
-        self.messages.append(fragment)
+        self.append(fragment)
 
     def begin_stream(self) -> None:
         """Have parts wait one by one, those of a message under way included."""
@@ -162,17 +165,12 @@ class Inbox:
         self.messages.clear()
         for message in waiting:
             if type(message) is not Fragments or not message.streamed:
-                self.messages.append(message)
+                self.append(message)
             elif drop:
                 drop = not message.last
             else:
                 self.put_part(message.parts[0], message.last)
         self.skipping = drop
-
-    def take(self) -> str | bytes:
-        """Take the first message; there must be one."""
-        message = self.messages.popleft()
-        return message.join() if type(message) is Fragments else message  # type: ignore[return-value]
 
     def size(self) -> int:
         """Return how many bytes wait, with what keeping them costs."""

@@ -4,6 +4,8 @@ from ..reader cimport FrameReader
 from .inbox cimport Inbox
 from .clock cimport Clock
 
+cdef object OPEN, CLOSING
+
 cdef class Session:
     cdef public Protocol protocol
     cdef public Inbox inbox
@@ -12,6 +14,6 @@ cdef class Session:
     cdef public list pongs
     cdef public bint held, dropping
     @cython.locals(protocol=Protocol, reader=FrameReader, inbox=Inbox, inflated="long long", opcode=int)
-    cpdef receive(self, data, size=*)
+    cpdef receive(self, data, Py_ssize_t size=*)
     cpdef receive_held(self)
     cpdef receive_eof(self)

@@ -73,7 +73,7 @@ class Session:
     def receive(
         self,
         data: BytesLike,
-        size: int | None = None,
+        size: int = -1,
     ) -> None:
         """
         Take bytes of an open connection from the network.
@@ -81,7 +81,7 @@ class Session:
         Args:
             data: the bytes.
             size: how many bytes at the start of ``data`` count: ``data`` is then
-                a bytearray, and may be changed. None to have all of it copied.
+                a bytearray, and may be changed. -1 to have all of it copied.
 
         This function is long because it is the one loop that every frame goes
         through.
@@ -126,7 +126,7 @@ class Session:
                     self.dropping = True
                     inbox.clear()
                 elif opcode and reader.fin:
-                    inbox.messages.append(content)
+                    inbox.append(content)
                 else:
                     inbox.put_part(content, reader.fin)
                 if inflated > inbox.max_bytes and not closing:
