@@ -76,7 +76,10 @@ static bool stalled(uint64_t now, uint64_t active_at)
     if ((double)(now - active_at) / 1e9 < options.stall)
         return false;
     fprintf(stderr, "loadgen: nothing came for %.0f s; %" PRIu64 " of %" PRIu64
-            " messages are back\n", options.stall, received_total, sent_total);
+            " messages are back", options.stall, received_total, sent_total);
+    if (options.server_pid != 0) /* does it wait, or does it run in circles? */
+        fprintf(stderr, "; the server ran for %.1f s in all", take_mark().server_cpu);
+    fputc('\n', stderr);
     errors++;
     return true;
 }
@@ -172,7 +175,7 @@ static void hold(void)
                    received_total);
         fflush(stdout);
     }
-    fine = fine && start_closing();
+    fine = fine && have > 0 && start_closing();
     while (fine && closed_total < options.connections)
         fine = turn(20) >= 0;
 }
