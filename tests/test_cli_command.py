@@ -300,8 +300,8 @@ class TestProcesses:
         with process(uri, **ends, env=environ) as client:
             read_until(ours, f"Connected to {uri}.\r\n".encode())
             os.write(ours, b"helo\x1b[Dl\r")
-            read_until(ours, b"> hello\r\n")
-            read_until(ours, b"< hello\r\n")
+            shown = read_until(ours, b"< hello\r\n")
+            assert b"> hello\r\n" in shown
             os.write(ours, b"\x04")
             read_until(ours, b"Connection closed: 1000 (OK).\r\n")
             assert client.wait(30) == 0
