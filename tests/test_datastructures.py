@@ -254,6 +254,18 @@ def test_error_with_several_arguments() -> None:
     assert str(MultipleValuesError("a", "b")) == "('a', 'b')"
 
 
+def test_the_same_value_several_times() -> None:
+    value = "one object"
+    headers = Headers([("a", value), ("A", value)])
+    with pytest.raises(MultipleValuesError):
+        headers["a"]
+    headers["a"] = value
+    assert headers.get_all("a") == [value] * 3
+    headers.get_all("a").clear()
+    assert headers.copy().get_all("A") == [value] * 3
+    assert headers != Headers([("a", value), ("A", value)])
+
+
 def test_headers_of_a_parser() -> None:
     made = Headers._of_checked([("Host", "h"), ("a", "1"), ("A", "2")])
     assert made == Headers([("Host", "h"), ("A", "1"), ("A", "2")])

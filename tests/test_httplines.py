@@ -16,6 +16,7 @@ from websockets.httplines import (
     parse_proxy_status_line,
     parse_request_line,
     parse_status_line,
+    share,
     show,
 )
 
@@ -182,3 +183,11 @@ def test_chunk_lines(line: str) -> None:
 @pytest.mark.parametrize("line", ["", "-1", "+1", "0x1", "5 5", "g", "f" * 17, "5;\0"])
 def test_no_chunk_lines(line: str) -> None:
     assert not CHUNK_LINE.fullmatch(line)
+
+
+def test_share() -> None:
+    """Many connections have one object for what all of them sent."""
+    for text in ("Host", "websocket", "HTTP/1.1", "example.com", None):
+        other = text and "".join(list(text))
+        assert share(other) == text
+        assert (share(other) is share(text)) == (text != "example.com")

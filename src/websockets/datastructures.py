@@ -102,7 +102,8 @@ class Headers(MutableMapping[str, str]):
 
     __slots__ = ("_dict", "_list")
 
-    _dict: dict[str, list[str]]
+    # A name's only value as it is: a connection keeps its headers as long as it lives.
+    _dict: dict[str, str | list[str]]
     _list: list[tuple[str, str]]
 
     def __init__(self, *args: HeadersLike, **kwargs: str) -> None:
@@ -115,15 +116,20 @@ class Headers(MutableMapping[str, str]):
         """Make headers of pairs that a parser has checked; the list is kept."""
         self = cls.__new__(cls)
         self._list = pairs
-        values: dict[str, list[str]] = {}
-        self._dict = values
+        self._dict = {}
         for name, value in pairs:
-            key = _KNOWN_NAMES.get(name) or name.lower()
-            if key in values:
-                values[key].append(value)
-            else:
-                values[key] = [value]
+            self._index(_KNOWN_NAMES.get(name) or name.lower(), value)
         return self
+
+    def _index(self, lower: str, value: str) -> None:
+        """Add a value under a name that is in lower case."""
+        known = self._dict.get(lower)
+        if known is None:
+            self._dict[lower] = value
+        elif isinstance(known, list):
+            known.append(value)
+        else:
+            self._dict[lower] = [known, value]
 
     # Text and bytes
 
@@ -171,10 +177,10 @@ class Headers(MutableMapping[str, str]):
             MultipleValuesError: it has several values.
 
         """
-        values = self._dict[key.lower()]
-        if len(values) > 1:
+        value = self._dict[key.lower()]
+        if isinstance(value, list):
             raise MultipleValuesError(key)
-        return values[0]
+        return value
 
     def __setitem__(self, key: str, value: str) -> None:
         """Add a value to a header; what it had before stays."""
@@ -184,7 +190,7 @@ class Headers(MutableMapping[str, str]):
             value = _check_value(key, value)
         if type(key) is not str:
             key = str.__str__(key)
-        self._dict.setdefault(lower, []).append(value)
+        self._index(lower, value)
         self._list.append((key, value))
 
     def __delitem__(self, key: str) -> None:
@@ -241,7 +247,8 @@ class Headers(MutableMapping[str, str]):
             a list of its own; empty when there is no such header.
 
         """
-        return self._dict.get(key.lower(), []).copy()
+        values = self._dict.get(key.lower(), [])
+        return values.copy() if isinstance(values, list) else [values]
 
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all names and values, in order and as they were written."""

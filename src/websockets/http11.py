@@ -53,6 +53,7 @@ from .httplines import (
     parse_proxy_status_line,
     parse_request_line,
     parse_status_line,
+    share,
     show,
 )
 from .utils import env_limit
@@ -511,8 +512,9 @@ class HandshakeReader:
         ):
             return None
         self._at = end
-        pairs = [(name, value.strip(OWS)) for name, value in fields]
-        return match.group(1, 2, 3), Headers._of_checked(pairs)
+        pairs = [(share(name), share(value.strip(OWS))) for name, value in fields]
+        one, two, three = match.group(1, 2, 3)
+        return (share(one), two, share(three)), Headers._of_checked(pairs)
 
     def _add_field(self, line: bytearray) -> None:
         """Keep a header line."""

@@ -20,6 +20,7 @@ __all__ = [
     "parse_proxy_status_line",
     "parse_request_line",
     "parse_status_line",
+    "share",
     "show",
 ]
 
@@ -49,6 +50,30 @@ OWS = " \t"
 
 #: The three parts of a first line, in their order.
 LineParts = tuple[str | Any, ...]
+
+# What is in nearly every handshake.
+_SHARED = {
+    text: text
+    for text in (
+        *("GET", "HTTP/1.1", "Switching Protocols", "101"),
+        *("Host", "Upgrade", "websocket", "Connection", "upgrade", "keep-alive"),
+        *("Sec-WebSocket-Key", "Sec-WebSocket-Version", "13"),
+        *("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"),
+        *("Sec-WebSocket-Accept", "Origin", "User-Agent", "Server", "Date"),
+        *("Authorization", "Cookie", "Cache-Control", "no-cache", "Pragma"),
+        *("Accept", "Accept-Encoding", "Accept-Language", "gzip, deflate, br, zstd"),
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits",
+    )
+}
+
+
+def share(text: Any) -> Any:
+    """Return the same text; one object for all that have it, if it's well known.
+
+    A connection keeps its handshake as long as it lives.
+    """
+    return _SHARED.get(text, text)
 
 
 def d(value: bytes | bytearray) -> str:
