@@ -68,6 +68,10 @@ class Timing(NamedTuple):
     seconds: float
     warm_up: float
 
+    def times(self, factor: float) -> Timing:
+        """Return one that lasts so many times as long."""
+        return Timing(self.seconds * factor, self.warm_up * factor)
+
     def arguments(self) -> list[str]:
         """Return the arguments that tell it to the load generator or a client."""
         return [f"--seconds={self.seconds}", f"--warm-up={self.warm_up}"]
@@ -287,7 +291,8 @@ def measure(
     """
     scenario = SCENARIOS[name] if cap is None else SCENARIOS[name].capped(cap)
     function = MEASURES[scenario.kind]
-    return function(name, PEERS[peer], scenario, launch, timing)
+    lasting = timing.times(scenario.lasts)
+    return function(name, PEERS[peer], scenario, launch, lasting)
 
 
 def find_missing(scenario: Scenario, loadgen: Path) -> str | None:

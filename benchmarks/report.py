@@ -256,13 +256,23 @@ def read_commit() -> str | None:
     return done.stdout.strip() or None
 
 
+def show_command() -> str:
+    """Return the command line, without where files go: that changes nothing."""
+    words = iter(sys.argv[1:])
+    kept = ["python", f"benchmarks/{Path(sys.argv[0]).name}"]
+    for word in words:
+        if word in ("--json", "--loadgen"):
+            next(words, None)
+        else:
+            kept.append(word)
+    return " ".join(kept)
+
+
 def describe_machine() -> dict[str, Any]:
     """Return where and when this runs."""
     release = platform.release().partition("-")[0]
     return {
-        "command": " ".join(
-            ["python", "benchmarks/" + Path(sys.argv[0]).name, *sys.argv[1:]]
-        ),
+        "command": show_command(),
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": read_commit(),
         "system": f"{platform.system()} {release} {platform.machine()}",

@@ -25,6 +25,8 @@ class Scenario(NamedTuple):
         ping_interval: seconds between the server's keepalive pings; None for none.
         settle: seconds to wait before a look at the memory.
         steps: numbers of connections at which to look, instead of two.
+        lasts: how many times as long as others it is measured: what takes long for
+            each message must happen often enough.
         loops: the event loops it is for; None for all.
         rounds: at most so many; None for as many as are asked for.
         default: whether it is measured when no scenario is named.
@@ -42,6 +44,7 @@ class Scenario(NamedTuple):
     ping_interval: float | None = None
     settle: float = 0.3
     steps: tuple[int, ...] = ()
+    lasts: float = 1.0
     loops: tuple[str, ...] | None = None
     rounds: int | None = None
     default: bool = True
@@ -59,6 +62,7 @@ class Scenario(NamedTuple):
             connections=min(self.connections, most),
             steps=tuple(sorted({min(step, most) for step in self.steps})),
             settle=0.0,
+            lasts=1.0,
         )
 
     def fits(self, peer: Peer, loop: str) -> bool:
@@ -98,10 +102,10 @@ DEFLATED = {
     "deflate-echo/c32/120B/k1": COMPRESSED._replace(connections=32, lines="120B"),
     "deflate-echo/c32/50KB/k1": COMPRESSED._replace(connections=32, lines="50KB"),
     "deflate-broadcast/c1000/600B": COMPRESSED._replace(
-        kind="broadcast", connections=1000, in_flight=2, lines="600B"
+        kind="broadcast", connections=1000, in_flight=2, lines="600B", lasts=2.0
     ),
     "deflate-broadcast/c1000/50KB": COMPRESSED._replace(
-        kind="broadcast", connections=1000, in_flight=2, lines="50KB"
+        kind="broadcast", connections=1000, in_flight=2, lines="50KB", lasts=6.0
     ),
 }
 
@@ -110,7 +114,9 @@ FLOODS = {
     "receive/c4/64KiB": Scenario("sink", connections=4, size=2**16),
     "send/c4/256B": Scenario("flood", connections=4),
     "send/c4/64KiB": Scenario("flood", connections=4, size=2**16),
-    "broadcast/c1000/256B": Scenario("broadcast", connections=1000, in_flight=4),
+    "broadcast/c1000/256B": Scenario(
+        "broadcast", connections=1000, in_flight=4, lasts=2.0
+    ),
 }
 
 LIVES = {
@@ -145,7 +151,10 @@ CLIENTS = {
 GROWTH = {
     **{
         f"growth/echo/c{connections}": Scenario(
-            connections=connections, rounds=2, default=False
+            connections=connections,
+            lasts=max(1.0, connections / 2000),
+            rounds=2,
+            default=False,
         )
         for connections in (1, 10, 100, 1000, 10_000)
     },
