@@ -6,6 +6,8 @@ hold changes; for ours, that is any change of the source.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import json
 import os
@@ -13,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +86,30 @@ def find_source_files() -> Iterator[Path]:
             yield path.relative_to(ROOT)
 
 
-def fingerprint(paths: Iterable[Path]) -> str:
-    """Return a hash of these files' names and content."""
+@functools.cache
+def take_snapshot() -> Path:
+    """Copy what ours is built from, once: all environments get the same source.
+
+    Nothing is ever built in the repository itself.
+    """
+    directory = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    for path in find_source_files():
+        target = directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, target)
+    return directory
+
+
+@functools.cache
+def fingerprint() -> str:
+    """Return a hash of the snapshot: of the files' names and content."""
+    directory = take_snapshot()
     digest = hashlib.sha256()
-    for path in paths:
-        content = (ROOT / path).read_bytes()
-        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    for path in sorted(filter(Path.is_file, directory.rglob("*"))):
+        content = path.read_bytes()
+        name = path.relative_to(directory)
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
 
@@ -97,18 +117,16 @@ def make_stamp(environment: Environment) -> str:
     """Return a text that changes when the environment must be made anew."""
     parts: dict[str, Any] = {"python": sys.version, **environment._asdict()}
     if environment.ours is not None:
-        parts["source"] = fingerprint(find_source_files())
+        parts["source"] = fingerprint()
     return json.dumps(parts, sort_keys=True)
 
 
 def install_ours(python: Path, environment: Environment) -> None:
-    """Install this repository from a copy of it, so that nothing is built in it."""
+    """Install this repository from a copy of the snapshot: building leaves traces."""
     with tempfile.TemporaryDirectory() as directory:
-        for path in find_source_files():
-            target = Path(directory) / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / path, target)
-        requirement = directory + (environment.ours or "")
+        copy = Path(directory) / "source"
+        shutil.copytree(take_snapshot(), copy)
+        requirement = f"{copy}{environment.ours or ''}"
         pip_install(python, [requirement], environment.variables)
 
 
