@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import math
 import sys
+import types
 from typing import Any
 
 import pytest
@@ -155,6 +157,39 @@ class TestSOCKS:
         with pytest.raises(ImportError, match="pip install 'python-socks"):
             await connect("ws://localhost", proxy="socks5://localhost:1")
 
+    async def test_what_python_socks_is_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Proxy:
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                asked.append((args, kwargs))
+
+            async def connect(self, *args: Any, **kwargs: Any) -> Any:
+                asked.append((args, kwargs))
+                raise ProxyError("no")
+
+        asked: list[Any] = []
+        library: Any = types.ModuleType("python_socks")
+        library.ProxyType = types.SimpleNamespace(SOCKS4="four", SOCKS5="five")
+        library.ProxyError = ProxyError
+        client: Any = types.ModuleType("python_socks.async_.asyncio")
+        client.Proxy = Proxy
+        monkeypatch.setitem(sys.modules, "python_socks", library)
+        monkeypatch.setitem(sys.modules, "python_socks.async_.asyncio", client)
+        with pytest.raises(ProxyError, match="SOCKS proxy did not connect: no"):
+            await connect(
+                "ws://h", proxy="socks4a://u:p@s", local_addr=("127.0.0.1", 0)
+            )
+        with pytest.raises(ProxyError):
+            await connect("wss://h", proxy="socks5://s:1", open_timeout=None)
+        # The time that all takes is ours to limit.
+        assert asked == [
+            (("four", "s", 1080, "u", "p"), {"rdns": True}),
+            (("h", 80), {"timeout": math.inf, "local_addr": ("127.0.0.1", 0)}),
+            (("five", "s", 1, None, None), {"rdns": False}),
+            (("h", 443), {"timeout": math.inf}),
+        ]
+
     async def test_a_host_that_has_no_ascii_form(self) -> None:
         pytest.importorskip("python_socks", reason="python-socks isn't installed")
         async with running(SOCKSProxy()) as proxy:
@@ -280,6 +315,32 @@ class TestTunnel:
         with pytest.raises(InvalidProxyMessage) as info:
             await task
         assert info.value.__cause__ is error
+
+    async def test_lost_with_the_answer(self) -> None:
+        tunnel = Tunnel()
+        tunnel.connection_made(FakeTransport(tunnel))
+        request = Request("h:80", Headers(), method="CONNECT")
+        task = asyncio.ensure_future(
+            tunnel.connect(request, logging.getLogger("websockets.client"))
+        )
+        await asyncio.sleep(0)
+        tunnel.data_received(self.OK)
+        tunnel.connection_lost(None)
+        with pytest.raises(ConnectionResetError, match="closed the connection"):
+            await task
+
+    async def test_lost_with_the_end_of_the_tls_handshake(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Losing(Tunnel):
+            async def start_tls(self, *args: Any, **kwargs: Any) -> Any:
+                self.connection_lost(None)
+                return self.transport
+
+        monkeypatch.setattr(proxying, "Tunnel", Losing)
+        async with running(HTTPProxy(self.OK)) as proxy:
+            with pytest.raises(ConnectionResetError, match="closed the connection"):
+                await connect("wss://h", proxy=f"http://localhost:{proxy.port}")
 
     async def test_lost_after_it_is_opened(self) -> None:
         error = ConnectionResetError("reset")

@@ -133,15 +133,18 @@ class TestTunnels:
     async def test_the_certificate_in_the_tunnel_is_verified(
         self, face: Face, clean_loop: list[Any]
     ) -> None:
+        unnamed = {"server_hostname": None}
         async with serve(face, True) as server:
             async with running(HTTPProxy(target=port_of(server))) as proxy:
-                for uri, tls in (
-                    ("wss://wrong.test/", client_tls()),
-                    ("wss://localhost/", None),
+                options: dict[str, Any]
+                for uri, options in (
+                    ("wss://wrong.test/", {"ssl": client_tls()}),
+                    ("wss://wrong.test/", {"ssl": client_tls(), **unnamed}),
+                    ("wss://localhost/", {}),
                 ):
                     with pytest.raises(ssl.SSLCertVerificationError):
                         await face.connect(
-                            uri, proxy=f"http://localhost:{proxy.port}", ssl=tls
+                            uri, proxy=f"http://localhost:{proxy.port}", **options
                         )
         clean_loop.clear()
 
