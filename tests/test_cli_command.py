@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import json
 import os
 import platform
@@ -27,6 +28,13 @@ from websockets.cli.failures import CommandError
 Captured = pytest.CaptureFixture[str]
 
 needs_unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows differs")
+
+
+class Terminal(io.TextIOWrapper):
+    """A terminal with an encoding."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class TestMain:
@@ -82,6 +90,7 @@ class TestMain:
 
     def test_nobody_reads(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def run(*args: object) -> int:
+            sys.stdout.write("what wasn't written yet")
             raise BrokenPipeError
 
         reading, writing = os.pipe()
@@ -90,8 +99,19 @@ class TestMain:
         monkeypatch.setattr(client, "run", lambda options: None)
         with open(writing, "w") as stdout:
             monkeypatch.setattr(sys, "stdout", stdout)
-            stdout.write("what wasn't written yet")
             assert main(["ws://localhost/"]) == 141
+
+    def test_output_may_be_anything(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shown, piped = Terminal(io.BytesIO(), "ascii"), io.TextIOWrapper(io.BytesIO())
+        monkeypatch.setattr(sys, "stdout", shown)
+        monkeypatch.setattr(sys, "stderr", piped)
+        with pytest.raises(SystemExit):
+            main(["--version"])
+        assert (shown.encoding, shown.errors) == ("ascii", "backslashreplace")
+        assert (piped.encoding, piped.errors) == ("utf-8", "backslashreplace")
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
+        with pytest.raises(SystemExit):
+            main(["--version"])
 
     def test_refused(self, capsys: Captured) -> None:
         with process("serve", "--port", 0, "--host", "127.0.0.1") as server:
@@ -255,6 +275,12 @@ class TestProcesses:
             out, err = client.communicate("one\nzwölf\n".encode(), timeout=30)
         assert (out.decode(), err) == ("one\nzwölf\n", b"")
         assert client.returncode == 0
+
+    def test_encoding(self, uri: str) -> None:
+        environ = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+        with process(uri, "--count", 1, env=environ) as client:
+            out, err = client.communicate("日本\n".encode(), timeout=30)
+        assert (out.decode(), err) == ("日本\n", b"")
 
     def test_reader_leaves(self, uri: str) -> None:
         reading, writing = os.pipe()

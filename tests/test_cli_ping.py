@@ -32,6 +32,7 @@ async def test_answers(capsys: Captured) -> None:
         rf"Connected to {uri.replace('//', '//me:[*]+@')} in \d+\.\d{{3}} ms\.",
         r"ping 1: \d+\.\d{3} ms",
         r"ping 2: \d+\.\d{3} ms",
+        "",
         "2 sent, 2 answered",
         r"minimum \d+\.\d{3} ms, mean \d+\.\d{3} ms, maximum \d+\.\d{3} ms",
     ]
@@ -51,6 +52,7 @@ async def test_no_answer(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> N
         assert await measure(uri, *options) == 1
     assert capsys.readouterr().out.splitlines()[1:] == [
         "ping 1: no answer",
+        "",
         "1 sent, 0 answered",
     ]
 

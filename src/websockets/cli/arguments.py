@@ -139,7 +139,7 @@ def add_loop_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the URI and how to connect."""
+    """Add the URI and how to connect: as long as there are arguments."""
     parser.add_argument("uri", metavar="URI", type=_uri, help="where to connect")
     group = parser.add_argument_group("connecting")
     group.add_argument(

@@ -55,7 +55,7 @@ _NEEDS_ECHO = "Is it an echo server?"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of this command."""
+    """Add the arguments of this command; it's long since they're many."""
     add_connection_arguments(parser)
     group = parser.add_argument_group("load")
     group.add_argument(

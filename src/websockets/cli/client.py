@@ -43,7 +43,7 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of this command."""
+    """Add the arguments of this command; it's long since they're many."""
     add_connection_arguments(parser)
     group = parser.add_argument_group("talking")
     group.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             ``--help`` and ``--version``.
 
     """
+    _prepare_output()
     arguments = list(sys.argv[1:] if argv is None else argv)
     named = bool(arguments) and arguments[0] in _COMMANDS
     name = arguments.pop(0) if named else _DEFAULT
@@ -57,6 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # Event loops on Windows have no handlers for signals.
         return INTERRUPTED
+
+
+def _prepare_output() -> None:
+    """Let any message be printed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Messages are UTF-8, and go into pipes and files as they are.
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def make_parser(name: str, command: ModuleType, named: bool) -> argparse.ArgumentParser:

@@ -90,7 +90,8 @@ async def _ping_once(connection: ClientConnection, limit: float | None) -> float
 
 def _summarize(latencies: list[float | None]) -> None:
     answered = [latency * 1000 for latency in latencies if latency is not None]
-    print(f"{len(latencies)} sent, {len(answered)} answered")
+    # The terminal may just have shown ^C.
+    print(f"\n{len(latencies)} sent, {len(answered)} answered")
     if answered:
         mean = sum(answered) / len(answered)
         print(

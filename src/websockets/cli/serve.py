@@ -39,7 +39,7 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of this command."""
+    """Add the arguments of this command; it's long since they're many."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "handler",
