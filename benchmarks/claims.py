@@ -43,12 +43,15 @@ class Verdict(NamedTuple):
         claim: the claim.
         measured: the ratio, or the figure; None if it was not measured.
         holds: whether the target is reached; None if it was not measured.
+        by_time: for rates, how many times the processor time of ours theirs is: it
+            suffers less from whatever else the machine does.
 
     """
 
     claim: Claim
     measured: float | None
     holds: bool | None
+    by_time: float | None
 
 
 BOTH = (("asyncio", "ours-fast"), ("uvloop", "ours"))
@@ -120,6 +123,15 @@ def find_value(claim: Claim, runs: list[Run]) -> float | None:
     return paired_ratio(theirs, mine, claim.figure)
 
 
+def compare_time(claim: Claim, runs: list[Run]) -> float | None:
+    """Return their processor time divided by ours; None where it isn't the question."""
+    if claim.figure != "rate" or claim.theirs is None:
+        return None
+    mine = find_runs(runs, (claim.loop, claim.scenario, claim.ours))
+    theirs = find_runs(runs, (claim.loop, claim.scenario, claim.theirs))
+    return paired_ratio(theirs, mine, "cpu_us")
+
+
 def judge(runs: list[Run]) -> list[Verdict]:
     """Hold all claims against a run."""
     verdicts = []
@@ -128,7 +140,7 @@ def judge(runs: list[Run]) -> list[Verdict]:
         holds = None
         if value is not None:
             holds = value <= claim.target if claim.at_most else value >= claim.target
-        verdicts.append(Verdict(claim, value, holds))
+        verdicts.append(Verdict(claim, value, holds, compare_time(claim, runs)))
     return verdicts
 
 
@@ -141,7 +153,7 @@ def show_value(claim: Claim, value: float | None) -> str:
 
 def show_verdict(verdict: Verdict) -> list[str]:
     """Return a verdict's row in the table of verdicts."""
-    claim, value, holds = verdict
+    claim, value, holds, by_time = verdict
     bound = "at most" if claim.at_most else "at least"
     words = {None: UNKNOWN, True: "holds", False: "missed"}
     what = {"rate": "rate", "cpu_us": "CPU", "bytes": "memory", "ms": "time"}
@@ -152,6 +164,7 @@ def show_verdict(verdict: Verdict) -> list[str]:
         claim.ours,
         claim.theirs or "-",
         show_value(claim, value),
+        "-" if by_time is None else f"{by_time:.2f}x",
         f"{bound} {show_value(claim, claim.target)}",
         words[holds],
     ]
@@ -164,6 +177,7 @@ VERDICT_HEADER = [
     "ours",
     "against",
     "measured",
+    "by CPU time",
     "target",
     "verdict",
 ]

@@ -106,6 +106,24 @@ def make_files(document: Document) -> Iterator[tuple[str, str]]:
     yield "tables.inc", "\n".join(filter(None, groups))
 
 
+def shorten(value: Any) -> Any:
+    """Return the same with five digits of each number."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {key: shorten(each) for key, each in value.items()}
+    return [shorten(each) for each in value] if isinstance(value, list) else value
+
+
+def make_json(document: Document) -> str:
+    """Return what docs/ keeps of a run, a cell a line; files' places are left out."""
+    kept = {key: shorten(document[key]) for key in KEPT}
+    for name in ("python", "loadgen"):
+        kept["plan"].pop(name, None)
+    cells = ",\n".join(json.dumps(cell) for cell in kept.pop("cells"))
+    return json.dumps(kept, indent=1)[:-2] + f',\n "cells": [\n{cells}\n ]\n}}\n'
+
+
 def draw_plots(document: Document) -> None:
     """Draw the plots, with matplotlib in an environment of its own."""
     python = ENVS / "plots" / "bin" / "python"
@@ -133,8 +151,7 @@ def publish(document: Document) -> None:
     draw_plots(document)
     for name, text in make_files(document):
         (TARGET / name).write_text(text.rstrip() + "\n")
-    kept = {key: document[key] for key in KEPT}
-    (TARGET / "run.json").write_text(json.dumps(kept, indent=1) + "\n")
+    (TARGET / "run.json").write_text(make_json(document))
     print(f"written: {TARGET.relative_to(ROOT)}")
 
 
