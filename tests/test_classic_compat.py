@@ -20,7 +20,12 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as modern_connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import Server, ServerConnection, basic_auth
-from websockets.classic.compat import as_hook, classic_hook, either, modern_hook
+from websockets.classic.compat import (
+    as_hook,
+    classic_hook,
+    modern_hook,
+    pick_headers,
+)
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus, NegotiationError
 from websockets.headers import build_authorization_basic
@@ -128,7 +133,8 @@ def test_classic_hooks(hook: Any) -> None:
 
 
 def test_saying_which_returns_what_can_be_called() -> None:
-    assert modern_hook(Methods().modern)(1, 2) == (1, 2)
+    methods: Any = Methods()
+    assert modern_hook(methods.modern)(1, 2) == (1, 2)
 
     @modern_hook
     def hook(a: Any, b: Any) -> Any:
@@ -146,13 +152,13 @@ def test_a_hook_is_looked_at_once() -> None:
 
 
 def test_two_names_of_an_argument() -> None:
-    options = {"new": 1, "other": 2}
-    assert either("old", None, "new", options) == 1
+    options = {"additional_headers": {"a": "b"}, "other": 2}
+    assert pick_headers(None, options) == {"a": "b"}
     assert options == {"other": 2}
-    assert either("old", 3, "new", options) == 3
-    assert either("old", None, "new", {}) is None
-    with pytest.raises(TypeError, match="old and new are the same"):
-        either("old", 1, "new", {"new": 1})
+    assert pick_headers({"c": "d"}, options) == {"c": "d"}
+    assert pick_headers(None, options) is None
+    with pytest.raises(TypeError, match="extra_headers and additional_headers are the"):
+        pick_headers({}, {"additional_headers": {}})
 
 
 # Servers.
@@ -225,7 +231,7 @@ async def test_modern_basic_auth() -> None:
         headers = {"Authorization": build_authorization_basic("hello", "iloveyou")}
         async with websockets.connect(uri_of(server), additional_headers=headers):
             [connection] = server.connections
-            assert connection.username == "hello"  # type: ignore[attr-defined]
+            assert connection.username == "hello"
 
 
 async def test_a_modern_process_response() -> None:

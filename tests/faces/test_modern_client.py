@@ -21,6 +21,7 @@ from faces.support import (
     port_of,
     raw_server,
     server_tls,
+    until,
     uri_of,
 )
 from websockets.asyncio.client import (
@@ -174,6 +175,38 @@ class TestConnect:
                 await connect(uri)
         # What was never open isn't said to be closed.
         assert logs.texts(logging.INFO) == []
+
+    @pytest.mark.parametrize(
+        "headers, error, text",
+        [
+            (lambda: 1, TypeError, "additional_headers"),
+            (lambda: {"a": "b\n"}, ValueError, "additional_headers"),
+        ],
+    )
+    async def test_wrong_headers_of_a_function(
+        self, server: Server, headers: Any, error: type[Exception], text: str
+    ) -> None:
+        with pytest.raises(error, match=text):
+            await connect(uri_of(server), additional_headers=headers)
+        assert not server.live
+
+    async def test_a_factory_that_makes_nothing(self, server: Server) -> None:
+        with pytest.raises(TypeError, match="create_connection"):
+            await connect(uri_of(server), create_connection=lambda *a, **k: None)  # type: ignore[arg-type, return-value]
+        await until(lambda: not server.live)
+
+    async def test_wrong_results_when_reconnecting(self, server: Server) -> None:
+        delays: Any = lambda: 5  # noqa: E731
+        with pytest.raises(TypeError, match="reconnect_delays must return an iter"):
+            async for _ in connect(uri_of(server), reconnect_delays=delays):
+                raise AssertionError("it fails before")
+        process: Any = lambda exc: "nonsense"  # noqa: E731
+        with pytest.raises(TypeError, match="process_exception must return an exc"):
+            async for _ in connect(
+                uri_of(server), origin="x", max_size=1, process_exception=process,
+                subprotocols=["a"], additional_headers={"Sec-WebSocket-Version": "7"},
+            ):  # fmt: skip
+                raise AssertionError("it fails before")
 
     async def test_functions_are_called_for_each_attempt(self, server: Server) -> None:
         tokens = iter("abc")

@@ -349,6 +349,32 @@ class TestHooks:
             assert server.connections == set()
         assert logs.texts(logging.ERROR) == ["process_response failed"]
 
+    async def test_a_response_that_cannot_be_sent(self, logs: Logs) -> None:
+        def change(connection: Any, request: Request, response: Response) -> Response:
+            return Response(200, "OK", {"a": "b"})  # type: ignore[arg-type]
+
+        async with serve(echo, "localhost", 0, process_response=change) as server:
+            assert (await refused(server)).status_code == 500
+        assert logs.texts(logging.ERROR) == ["opening handshake failed"]
+
+    async def test_finishing_that_fails_twice(self, logs: Logs) -> None:
+        class Failing(ServerConnection):
+            async def finish_response(self, *args: Any) -> Response:
+                raise RuntimeError("oops")
+
+        async with serve(echo, "localhost", 0, create_connection=Failing) as server:
+            assert (await refused(server)).status_code == 500
+        assert logs.texts(logging.ERROR) == ["opening handshake failed"]
+
+    async def test_a_factory_that_makes_nothing(self, logs: Logs) -> None:
+        make: Any = lambda *args, **kwargs: None  # noqa: E731
+        async with serve(echo, "localhost", 0, create_connection=make) as server:
+            async with raw_client(server) as raw:
+                assert await raw.read_all() == b""
+        [record] = [item for item in logs.records if item.levelno == logging.ERROR]
+        assert record.getMessage() == "making a connection failed"
+        assert record.exc_info and "must return a connection" in str(record.exc_info[1])
+
     async def test_hooks_have_open_timeout(self) -> None:
         async def wait(connection: ServerConnection, request: Request) -> None:
             await asyncio.Event().wait()

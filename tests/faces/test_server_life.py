@@ -375,6 +375,33 @@ async def test_a_client_that_leaves_while_a_hook_waits(face: Face, logs: Logs) -
     assert not logs.texts(40)
 
 
+@pytest.mark.parametrize("how", ["timeout", "close"])
+async def test_a_hook_that_outlives_its_client(face: Face, how: str) -> None:
+    entered = asyncio.Event()
+
+    async def process_request(path: str, headers: Any) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    open_timeout = 0.01 if how == "timeout" else None
+    async with face.serve(
+        wait_forever,
+        "localhost",
+        0,
+        process_request=process_request,
+        open_timeout=open_timeout,
+    ) as server:
+        async with raw_client(server) as raw:
+            raw.write(REQUEST + b"\r\n")
+            await entered.wait()
+        if how == "timeout":
+            await until(lambda: not server.websockets)
+        else:
+            (connection,) = server.websockets
+            await until(lambda: connection.closed)
+    assert not server.websockets
+
+
 async def test_a_hook_that_takes_too_long(face: Face) -> None:
     async def process_request(path: str, headers: Any) -> None:
         await asyncio.Event().wait()

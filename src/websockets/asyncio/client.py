@@ -17,14 +17,13 @@ from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import WebSocketURI
 from . import opening
 from .arguments import (
-    check_callable,
+    check_arguments,
     check_settings,
-    check_subprotocols,
     with_compression,
 )
 from .connecting import Connector, Delays
-from .shortcuts import FastConnection
 from .proxying import is_temporary, with_proxy
+from .shortcuts import FastConnection
 
 __all__ = ["ClientConnection", "connect", "unix_connect"]
 
@@ -191,12 +190,13 @@ class connect(Connector[ClientConnection]):
         create_connection: Callable[..., ClientConnection] | None = None,
         **kwargs: Any,
     ) -> None:
-        check_callable(
+        check_arguments(
+            additional_headers=additional_headers,
+            user_agent_header=user_agent_header,
             create_connection=create_connection,
             process_exception=process_exception,
             reconnect_delays=reconnect_delays,
         )
-        check_subprotocols(subprotocols)
         self._settings: dict[str, Any] = {
             "ping_interval": ping_interval,
             "ping_timeout": ping_timeout,
@@ -213,9 +213,10 @@ class connect(Connector[ClientConnection]):
                 extensions, compression, enable_client_permessage_deflate
             ),
             "subprotocols": subprotocols,
-            "max_size": max_size,
             "logger": logger,
         }
+        check_arguments(**self._protocol_settings)
+        self._protocol_settings["max_size"] = max_size
         self._user_agent_header = user_agent_header
         self._process_exception = process_exception
         self._reconnect_delays = reconnect_delays

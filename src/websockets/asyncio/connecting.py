@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import functools
 import inspect
 import logging
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from ..codes import CloseCode
@@ -23,6 +22,7 @@ from ..exceptions import InvalidProxyStatus, InvalidStatus, SecurityError
 from ..session.backoff import LIVED, Backoff
 from ..typing import LoggerLike
 from ..uri import WebSocketURI, parse_uri
+from .arguments import check_arguments, check_connection, check_options
 from .connection import Connection
 from .dialing import check_tls, dial, find_redirect, is_same_origin
 
@@ -70,6 +70,9 @@ class Connector(Generic[ConnectionT]):
         os.environ.get("WEBSOCKETS_MAX_REDIRECTS", "10")
     )
 
+    #: What the argument for headers is called.
+    HEADERS_ARGUMENT: ClassVar[str] = "additional_headers"
+
     #: What the log says about a second failure in a row.
     FAILED_AGAIN: ClassVar[str] = "! connect failed; reconnecting in %.1f seconds"
 
@@ -104,6 +107,7 @@ class Connector(Generic[ConnectionT]):
         logger: LoggerLike | None,
         options: dict[str, Any],
     ) -> None:
+        check_options("connect", options)
         if not callable(uri):
             check_tls(parse_uri(uri), options)
         self.uri = "" if callable(uri) else uri
@@ -133,6 +137,7 @@ class Connector(Generic[ConnectionT]):
         self.uri = await _current(self._uri_source)
         uri = parse_uri(self.uri)
         headers = await _current(self._headers_source)
+        check_arguments(**{self.HEADERS_ARGUMENT: headers})
         for _ in range(self.MAX_REDIRECTS_ALLOWED + 1):
             try:
                 return await self._open(uri, headers)
@@ -149,8 +154,9 @@ class Connector(Generic[ConnectionT]):
         self, uri: WebSocketURI, headers: HeadersLike | None
     ) -> ConnectionT:
         """Connect to one server, and perform the opening handshake."""
-        factory = functools.partial(self._make, uri, headers)
-        connection = await dial(uri, factory, self._kwargs)
+        # Made before there's a socket, which would be left open if that failed.
+        made: ConnectionT = check_connection(self._make(uri, headers))
+        connection = await dial(uri, lambda: made, self._kwargs)
         try:
             await self._handshake(connection, uri, headers)
         except BaseException:
@@ -247,8 +253,14 @@ class Connector(Generic[ConnectionT]):
         try:
             if answer is exc:
                 raise exc
-            if answer is not None:
-                raise answer from exc
+            if answer is None:
+                return
+            if not isinstance(answer, BaseException):
+                raise TypeError(
+                    "process_exception must return an exception or None, "
+                    f"not {type(answer).__name__}"
+                ) from exc
+            raise answer from exc
         finally:
             del answer, exc
 
@@ -281,7 +293,16 @@ class GivenDelays(Backoff):
     def __init__(self, make: Delays) -> None:
         super().__init__()
         self._make = cast(Callable[[], Iterable[float]], make)
-        self._delays = iter(self._make())
+        self._delays = self._begin()
+
+    def _begin(self) -> Iterator[float]:
+        delays = self._make()
+        if not isinstance(delays, Iterable):
+            raise TypeError(
+                "reconnect_delays must return an iterable of seconds, "
+                f"not {type(delays).__name__}"
+            )
+        return iter(delays)
 
     def failed(self) -> float:
         """Note that an attempt failed; return how long to wait, or infinity."""
@@ -291,7 +312,7 @@ class GivenDelays(Backoff):
     def ended(self, lived: float) -> float:
         """Note that a connection has ended, after so many seconds."""
         if lived >= LIVED:
-            self._delays = iter(self._make())
+            self._delays = self._begin()
         return super().ended(lived)
 
 

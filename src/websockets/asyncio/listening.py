@@ -17,6 +17,7 @@ from ..codes import CloseCode, Opcode, State
 from ..frames import Close, Frame
 from ..typing import LoggerLike
 from ..utils import get_socket_name
+from .arguments import check_connection
 from .connection import Connection
 from .opening import refuse
 from .transports import listen_on
@@ -24,6 +25,14 @@ from .transports import listen_on
 __all__ = ["Listener"]
 
 ConnectionT = TypeVar("ConnectionT", bound=Connection)
+
+
+class _Refusal(asyncio.Protocol):
+    """Ends a connection at once."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the transport; called by the event loop."""
+        transport.abort()
 
 
 class Listener(Generic[ConnectionT]):
@@ -72,12 +81,19 @@ class Listener(Generic[ConnectionT]):
         """
         loop = asyncio.get_running_loop()
         options = dict(options)
+
+        def make() -> Any:
+            try:
+                return check_connection(factory())
+            except Exception:
+                self.logger.error("making a connection failed", exc_info=True)
+                # The event loop would leave the socket open.
+                return _Refusal()
+
         if options.pop("unix", False):
-            server = await listen_on(loop, "create_unix_server", factory, **options)
+            server = await listen_on(loop, "create_unix_server", make, **options)
         else:
-            server = await listen_on(
-                loop, "create_server", factory, host, port, **options
-            )
+            server = await listen_on(loop, "create_server", make, host, port, **options)
         self.attach(server, loop)
 
     def attach(self, server: asyncio.Server, loop: asyncio.AbstractEventLoop) -> None:
@@ -211,6 +227,9 @@ class Listener(Generic[ConnectionT]):
         others = []
         for connection in list(self.live):
             if connection.protocol.state is not State.CONNECTING:
+                if connection._lost and connection.response is None:
+                    # Only a hook of its handshake is left.
+                    self._cancel_handler(connection)
                 others.append(connection)
                 continue
             if connection.protocol.eof_sent:
@@ -218,11 +237,16 @@ class Listener(Generic[ConnectionT]):
                 connection.transport.close()
             elif connection.handler_task is not None:
                 # It may be in a hook of the application; it answers 503 then.
-                # Later, since a task that is cancelled before it begins never does.
-                self.get_loop().call_soon(connection.handler_task.cancel)
+                self._cancel_handler(connection)
             else:
                 refuse(connection)
         return others
+
+    def _cancel_handler(self, connection: ConnectionT) -> None:
+        """Cancel a connection's task, if it has one."""
+        if connection.handler_task is not None:
+            # Later, since a task that is cancelled before it begins never does.
+            self.get_loop().call_soon(connection.handler_task.cancel)
 
     async def _handlers_ended(self) -> None:
         """Wait until all connections are lost and all handlers have ended."""

@@ -70,22 +70,39 @@ async def accept(connection: Connection, hooks: ServerHooks) -> Response | None:
         return None
     try:
         response = await _respond(protocol, hooks, request)
+        _send(connection, response)
     except asyncio.CancelledError:
         if not hooks.is_serving():
             _send(connection, _unavailable(protocol))
         raise
+    except _Lost:
+        raise
     except Exception as exc:
         protocol.handshake_exc = exc
         connection.logger.error(hooks.failure, exc_info=True)
-        response = protocol.reject(
-            http.HTTPStatus.INTERNAL_SERVER_ERROR,
-            "Failed to open a WebSocket connection.\n"
-            "See server log for more information.\n",
-        )
-        _send(connection, await hooks.finish_response(request, response))
+        await _say_sorry(connection, hooks, request)
         raise
-    _send(connection, response)
     return response
+
+
+async def _say_sorry(
+    connection: Connection, hooks: ServerHooks, request: Request
+) -> None:
+    """Answer a request, since the application failed to."""
+    protocol = connection.protocol
+    assert isinstance(protocol, ServerProtocol)
+    response = protocol.reject(
+        http.HTTPStatus.INTERNAL_SERVER_ERROR,
+        "Failed to open a WebSocket connection.\n"
+        "See server log for more information.\n",
+    )
+    try:
+        _send(connection, await hooks.finish_response(request, response))
+    except _Lost:
+        raise
+    except Exception:
+        # It's what failed the first time.
+        _send(connection, response)
 
 
 async def _respond(
@@ -111,6 +128,10 @@ async def _respond(
     return await hooks.finish_response(request, response)
 
 
+class _Lost(ConnectionError):
+    """The connection was lost; it isn't a hook that failed."""
+
+
 def _unavailable(protocol: ServerProtocol) -> Response:
     return protocol.reject(
         http.HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"
@@ -129,11 +150,11 @@ def _send(connection: Connection, response: Response) -> None:
     protocol = connection.protocol
     assert isinstance(protocol, ServerProtocol)
     if protocol.state is not State.CONNECTING or protocol.eof_sent:
-        raise ConnectionError(
+        raise _Lost(
             "connection lost during the opening handshake"
         ) from connection._lost_exc
-    connection.response = response
     protocol.send_response(response)
+    connection.response = response
     connection.written()
     if response.status_code == 101:
         connection.opened()

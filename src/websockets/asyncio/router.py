@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..client import get_single
 from ..exceptions import InvalidHandshake
 from ..http11 import Request, Response
-from .arguments import check_callable
+from .arguments import check_arguments
 from .routing import check_endpoints, check_map, match, refuse
 from .server import Server, ServerConnection, serve
 from .serving import in_turn
@@ -67,7 +67,7 @@ def route(
 
     """
     process_request = kwargs.pop("process_request", None)
-    check_callable(process_request=process_request, create_router=create_router)
+    check_arguments(process_request=process_request, create_router=create_router)
     if create_router is None:
         check_endpoints(url_map)
     if ssl is not None and ssl is not True:

@@ -22,11 +22,9 @@ from ..server import Origins, ServerProtocol
 from ..typing import LoggerLike, Subprotocol
 from . import opening
 from .arguments import (
-    check_callable,
+    check_arguments,
     check_options,
-    check_select,
     check_settings,
-    check_subprotocols,
     with_compression,
 )
 from .broadcasting import broadcast
@@ -257,16 +255,15 @@ def serve(
         ValueError: if an argument has a value that makes no sense.
 
     """
-    check_callable(
-        process_request=process_request,
-        process_response=process_response,
-        create_connection=create_connection,
-    )
-    check_select(select_subprotocol)
-    if not callable(handler):
-        raise TypeError(f"handler must be a function, not {type(handler).__name__}")
+    hooks: dict[str, Any] = {
+        "handler": handler,
+        "process_request": process_request,
+        "process_response": process_response,
+        "select_subprotocol": select_subprotocol,
+        "server_header": server_header,
+    }
+    check_arguments(host=host, port=port, create_connection=create_connection, **hooks)
     check_options("serve", kwargs)
-    check_subprotocols(subprotocols)
     settings: dict[str, Any] = {
         "ping_interval": ping_interval,
         "ping_timeout": ping_timeout,
@@ -275,15 +272,17 @@ def serve(
         "write_limit": write_limit,
     }
     check_settings(max_size, open_timeout=open_timeout, **settings)
-    make_protocol = functools.partial(
-        ServerProtocol,
-        origins=origins,
-        extensions=with_compression(
+    protocol_settings: dict[str, Any] = {
+        "origins": origins,
+        "extensions": with_compression(
             extensions, compression, enable_server_permessage_deflate
         ),
-        subprotocols=subprotocols,
-        max_size=max_size,
-        logger=logger,
+        "subprotocols": subprotocols,
+        "logger": logger,
+    }
+    check_arguments(**protocol_settings)
+    make_protocol = functools.partial(
+        ServerProtocol, max_size=max_size, **protocol_settings
     )
     make = create_connection or ServerConnection
 
@@ -294,11 +293,7 @@ def serve(
         await server.listen(factory, host, port, kwargs)
 
     server = Server(create_server, handler, logger)
-    server.process_request = process_request
-    server.process_response = process_response
-    server.select_subprotocol = select_subprotocol
-    server.server_header = server_header
-    server.open_timeout = open_timeout
+    vars(server).update(hooks, open_timeout=open_timeout)
     return server
 
 
@@ -347,5 +342,5 @@ def basic_auth(
     """
     if (credentials is None) == (check_credentials is None):
         raise ValueError("provide either credentials or check_credentials")
-    check_callable(check_credentials=check_credentials)
+    check_arguments(check_credentials=check_credentials)
     return guard(realm, check_credentials or make_check(credentials))

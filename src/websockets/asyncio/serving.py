@@ -79,6 +79,12 @@ class ServerSide(FastConnection):
         super().connection_lost(exc)
         if self.handler_task is None:
             self.ws_server.unregister(self)
+        elif self.response is None and self._settings.open_timeout is not None:
+            # A hook still runs, and has no more time than with the peer there.
+            timer = self._get_loop().call_later(
+                self._settings.open_timeout, self.handshake_timed_out
+            )
+            self.handler_task.add_done_callback(lambda task: timer.cancel())
 
     def handshake_ready(self) -> None:
         """Begin the handshake and the handler: the request has come."""

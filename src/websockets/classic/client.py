@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, cast
 
 from ..asyncio import opening
-from ..asyncio.arguments import check_settings, check_subprotocols, with_compression
+from ..asyncio.arguments import (
+    check_arguments,
+    check_settings,
+    with_compression,
+)
 from ..asyncio.connecting import Connector
 from ..asyncio.connecting import without_secrets as _without_secrets  # noqa: F401
 from ..asyncio.proxying import with_proxy
@@ -27,6 +31,7 @@ from ..http11 import USER_AGENT, Response
 from ..session.backoff import FACTOR, INITIAL_DELAY, MAX_DELAY, MIN_DELAY, Backoff
 from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import WebSocketURI
+from .compat import make_modern_client, pick_headers, split_factory
 from .exceptions import InvalidStatusCode, RedirectHandshake
 from .protocol import CLOSE_TIMEOUT, WebSocketCommonProtocol
 
@@ -197,7 +202,8 @@ class Connect(Connector[WebSocketClientProtocol]):
                 continue
 
     Args:
-        uri: where to connect: a ``ws://`` or ``wss://`` URI.
+        uri: where to connect: a ``ws://`` or ``wss://`` URI, or a function, async
+            or not, that returns one for each attempt.
         create_protocol: makes the connection: a subclass of
             :class:`WebSocketClientProtocol`, or a function with its arguments.
         logger: logger for the connection: a logger or a logger adapter; None
@@ -207,8 +213,8 @@ class Connect(Connector[WebSocketClientProtocol]):
         origin: value of the Origin header; None to send none.
         extensions: extensions to offer, most wanted first.
         subprotocols: subprotocols to offer, most wanted first.
-        extra_headers: headers to add to the request; ``additional_headers`` is
-            another name for it.
+        extra_headers: headers to add to the request, or a function, async or not,
+            that returns them for each attempt.
         user_agent_header: value of the User-Agent header; None to send none.
         proxy: None to connect directly, True for the proxy that the system's
             settings name, if any, or the address of a proxy. See the modern
@@ -230,7 +236,11 @@ class Connect(Connector[WebSocketClientProtocol]):
             ``port`` connect elsewhere than the URI says; ``proxy_ssl`` and
             ``proxy_server_hostname`` are for TLS with an ``https://`` proxy. Older
             spellings are accepted too: ``klass``, ``timeout``, ``loop``,
-            ``legacy_recv``.
+            ``legacy_recv``. So are ``additional_headers``, which is the modern
+            name of ``extra_headers``, and ``process_exception``,
+            ``reconnect_delays`` and ``create_connection`` of the modern
+            :class:`~websockets.asyncio.client.connect`; the latter makes a modern
+            connection.
 
     Raises:
         InvalidURI: if ``uri`` isn't a valid WebSocket URI.
@@ -250,11 +260,12 @@ class Connect(Connector[WebSocketClientProtocol]):
     BACKOFF_MAX = MAX_DELAY
     BACKOFF_FACTOR = FACTOR
 
+    HEADERS_ARGUMENT = "extra_headers"
     FAILED_AGAIN = "! connect failed again; retrying in %d seconds"
 
     def __init__(
         self,
-        uri: str,
+        uri: str | Callable[[], Any],
         *,
         create_protocol: Callable[..., WebSocketClientProtocol] | None = None,
         logger: LoggerLike | None = None,
@@ -262,7 +273,7 @@ class Connect(Connector[WebSocketClientProtocol]):
         origin: Origin | str | None = None,
         extensions: Sequence[ClientExtensionFactory] | None = None,
         subprotocols: Sequence[Subprotocol | str] | None = None,
-        extra_headers: HeadersLike | None = None,
+        extra_headers: HeadersLike | Callable[[], Any] | None = None,
         user_agent_header: str | None = USER_AGENT,
         proxy: str | Literal[True] | None = None,
         open_timeout: float | None = 10,
@@ -280,37 +291,57 @@ class Connect(Connector[WebSocketClientProtocol]):
             close_timeout = CLOSE_TIMEOUT if timeout is None else timeout
         klass = kwargs.pop("klass", None)
         loop = kwargs.pop("loop", None)
-        if extra_headers is None:
-            extra_headers = kwargs.pop("additional_headers", None)
-        create_protocol = create_protocol or klass or WebSocketClientProtocol
-        if not callable(create_protocol):
-            raise TypeError("create_protocol must be a class or a function")
-        extensions = with_compression(
-            extensions, compression, enable_client_permessage_deflate
+        legacy_recv = kwargs.pop("legacy_recv", False)
+        extra_headers = pick_headers(extra_headers, kwargs)
+        create_protocol, create_connection = split_factory(
+            create_protocol or klass, kwargs
         )
-        check_subprotocols(subprotocols)
+        self._process_exception = kwargs.pop("process_exception", None)
+        self._reconnect_delays = kwargs.pop("reconnect_delays", None)
+        check_arguments(
+            create_protocol=create_protocol,
+            process_exception=self._process_exception,
+            reconnect_delays=self._reconnect_delays,
+            logger=logger,
+            origin=origin,
+            subprotocols=subprotocols,
+            user_agent_header=user_agent_header,
+        )
         settings: dict[str, Any] = {
             "open_timeout": open_timeout,
             "ping_interval": ping_interval,
             "ping_timeout": ping_timeout,
             "close_timeout": close_timeout,
             "max_queue": max_queue,
-            "read_limit": read_limit,
             "write_limit": write_limit,
         }
-        check_settings(max_size, **settings)
-        legacy_recv = kwargs.pop("legacy_recv", False)
+        check_settings(max_size, read_limit=read_limit, **settings)
+        settings |= {
+            "logger": logger,
+            "origin": origin,
+            "extensions": with_compression(
+                extensions, compression, enable_client_permessage_deflate
+            ),
+            "subprotocols": subprotocols,
+            "user_agent_header": user_agent_header,
+            "max_size": max_size,
+        }
+        self._modern: Any = None
+        if create_connection is not None:
+            self._modern = make_modern_client(
+                uri,
+                additional_headers=extra_headers,
+                proxy=proxy,
+                create_connection=create_connection,
+                **settings,
+                **kwargs,
+            )
         options = with_proxy(kwargs, proxy, user_agent_header, logger)
         super().__init__(uri, extra_headers, open_timeout, logger, options)
         self._loop: asyncio.AbstractEventLoop | None = loop
         self._factory = functools.partial(
-            create_protocol,
-            logger=logger,
-            origin=origin,
-            extensions=extensions,
-            subprotocols=subprotocols,
-            user_agent_header=user_agent_header,
-            max_size=max_size,
+            create_protocol or WebSocketClientProtocol,
+            read_limit=read_limit,
             legacy_recv=legacy_recv,
             loop=loop,
             **settings,
@@ -324,6 +355,10 @@ class Connect(Connector[WebSocketClientProtocol]):
     async def _connect(self) -> WebSocketClientProtocol:
         if self._loop is not None and self._loop is not asyncio.get_running_loop():
             raise RuntimeError("connect() was given another event loop than runs here")
+        if self._modern is not None:
+            connection: Any = await self._modern
+            self.connection = connection
+            return connection  # type: ignore[no-any-return]
         return await super()._connect()
 
     def _make(
@@ -355,10 +390,16 @@ class Connect(Connector[WebSocketClientProtocol]):
 
     def process_exception(self, exc: Exception) -> Exception | None:
         """Return None to connect again after a failure, or what to raise."""
+        if self._process_exception is not None:
+            answer: Exception | None = self._process_exception(exc)
+            return answer
         return exc if isinstance(exc, _FINAL) else None
 
-    def make_delays(self) -> Backoff:
+    def make_delays(self) -> Iterable[float] | Backoff:
         """Return the delays that follow failures in a row."""
+        if self._reconnect_delays is not None:
+            delays: Iterable[float] | Backoff = self._reconnect_delays()
+            return delays
         return Backoff(
             self.BACKOFF_INITIAL,
             self.BACKOFF_MIN,

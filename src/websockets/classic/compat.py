@@ -18,7 +18,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..asyncio.arguments import check_callable
+from ..asyncio.arguments import check_arguments
 from ..asyncio.connection import Connection
 from ..http11 import Request
 from .protocol import WebSocketCommonProtocol
@@ -27,10 +27,10 @@ __all__ = [
     "Hook",
     "as_hook",
     "classic_hook",
-    "either",
     "make_modern_client",
     "make_modern_server",
     "modern_hook",
+    "pick_headers",
     "split_factory",
 ]
 
@@ -175,24 +175,27 @@ def _is(parameter: inspect.Parameter, kind: type) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, kind)
 
 
-def either(name: str, value: Any, other: str, options: dict[str, Any]) -> Any:
+def pick_headers(extra_headers: Any, options: dict[str, Any]) -> Any:
     """
-    Return the value of an argument that goes by two names.
+    Return the headers that a client adds, whatever the argument was called.
 
     Args:
-        name: its classic name.
-        value: its value by that name.
-        other: its modern name.
-        options: arguments by name; this one is taken out.
+        extra_headers: the headers by their classic name.
+        options: arguments by name; ``additional_headers`` is taken out.
 
     Raises:
-        TypeError: if it was given by both.
+        TypeError: if they were given by both names, or aren't headers.
 
     """
-    alternative = options.pop(other, None)
-    if alternative is not None and value is not None:
-        raise TypeError(f"{name} and {other} are the same: provide one of them")
-    return alternative if value is None else value
+    additional_headers = options.pop("additional_headers", None)
+    check_arguments(extra_headers=extra_headers, additional_headers=additional_headers)
+    if additional_headers is None:
+        return extra_headers
+    if extra_headers is not None:
+        raise TypeError(
+            "extra_headers and additional_headers are the same: provide one of them"
+        )
+    return additional_headers
 
 
 def split_factory(create_protocol: Any, options: dict[str, Any]) -> tuple[Any, Any]:
@@ -211,7 +214,7 @@ def split_factory(create_protocol: Any, options: dict[str, Any]) -> tuple[Any, A
 
     """
     create_connection = options.pop("create_connection", None)
-    check_callable(create_connection=create_connection)
+    check_arguments(create_connection=create_connection)
     if create_connection is None:
         return create_protocol, None
     if create_protocol is not None:

@@ -12,11 +12,9 @@ from typing import Any
 
 from ..asyncio import opening
 from ..asyncio.arguments import (
-    check_callable,
+    check_arguments,
     check_options,
-    check_select,
     check_settings,
-    check_subprotocols,
     with_compression,
 )
 from ..asyncio.broadcasting import broadcast
@@ -552,14 +550,20 @@ class Serve:
         create_protocol, create_connection = split_factory(
             create_protocol or klass, kwargs
         )
-        check_callable(
+        check_arguments(
+            host=host,
+            port=port,
             create_protocol=create_protocol,
+            extra_headers=extra_headers,
             process_request=process_request,
             process_response=process_response,
+            select_subprotocol=select_subprotocol,
+            logger=logger,
+            origins=origins,
+            subprotocols=subprotocols,
+            server_header=server_header,
         )
-        check_select(select_subprotocol)
         check_options("serve", kwargs)
-        check_subprotocols(subprotocols)
         settings: dict[str, Any] = {
             "open_timeout": open_timeout,
             "ping_interval": ping_interval,
