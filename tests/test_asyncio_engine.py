@@ -136,6 +136,43 @@ async def test_large_payloads_are_not_joined(opened: Opened, gathers: bool) -> N
     await connection.send(b"x" * 100_000)
     assert ("writelines" in transport.calls) is gathers
     assert b"".join(transport.written) == frame(2, b"x" * 100_000)
+    assert len(transport.written) == 1 if gathers else 2
+
+
+async def test_large_payloads_among_small_ones(opened: Opened) -> None:
+    connection, transport = opened
+    connection._gathers = False
+    sent = [b"a", b"b" * 70_000, b"c", b"d" * 65_536, b"e" * 80_000, b"f"]
+    connection._corked = True
+    for message in sent[:3]:
+        connection.protocol.write_data(2, message)
+    connection._corked = False
+    connection.written()
+    for message in sent[3:]:
+        connection.protocol.write_data(2, message)
+    connection.flush_collected()
+    written = b"".join(transport.written)
+    assert written == b"".join(frame(2, message) for message in sent)
+    assert connection._handed_over >= len(written)
+
+
+@pytest.mark.parametrize("payload", [b"x" * 300_000, "é" * 150_000])
+async def test_large_payloads_are_read_into_their_place(
+    opened: Opened, payload: str | bytes
+) -> None:
+    connection, _ = opened
+    rest = memoryview(frame(2 if isinstance(payload, bytes) else 1, payload, mask=True))
+    places = set()
+    while rest:
+        room = connection.get_buffer(-1)
+        places.add(room is connection._view)
+        size = min(len(room), len(rest), 100_000)
+        room[:size] = rest[:size]
+        connection.buffer_updated(size)
+        rest = rest[size:]
+    assert places == {True, False}
+    assert await connection.recv() == payload
+    assert connection.get_buffer(-1) is connection._view
 
 
 async def test_drained(opened: Opened) -> None:

@@ -85,23 +85,80 @@ def test_mask_around_the_threshold(build: Any, change: int) -> None:
 
 @builds
 @given(
-    parts=st.lists(st.binary(max_size=20), max_size=6),
+    parts=st.lists(st.tuples(st.booleans(), st.binary(max_size=20)), max_size=6),
     head=st.binary(max_size=9),
     rest=st.binary(max_size=9),
 )
-def test_appends_payloads(
-    build: Any, parts: list[bytes], head: bytes, rest: bytes
+def test_gathers_payloads(
+    build: Any, parts: list[tuple[bool, bytes]], head: bytes, rest: bytes
 ) -> None:
-    whole = b"".join(parts)
+    whole = b"".join(part for _, part in parts)
     for mask in b"", KEY:
         sent = slow_mask(whole, mask) if mask else whole
-        payload = bytearray()
-        for part in parts:
+        payload = build.Payload(len(whole), mask)
+        for in_place, part in parts:
             size = len(payload)
-            data = bytearray(head + sent[size : size + len(part)] + rest)
-            start, stop = len(head), len(head) + len(part)
-            assert build.append_payload(payload, data, start, stop, mask) is None
-        assert payload == whole
+            came = sent[size : size + len(part)]
+            if in_place and part:
+                room = payload.room()
+                fits = min(len(room), len(came))
+                room[:fits] = came[:fits]
+                payload.filled(fits)
+                came = came[fits:]
+            data = bytearray(head + came + rest)
+            payload.append(data, len(head), len(head) + len(came))
+            assert bytes(payload.part(size)) == part
+        assert len(payload) == len(whole)
+        taken = payload.take_bytes()
+        assert type(taken) is bytes
+        assert taken == whole
+
+
+@builds
+def test_payloads_grow_with_what_has_come(build: Any) -> None:
+    payload = build.Payload(2**40, b"")
+    assert len(payload.room()) == 65536
+    payload.filled(65536)
+    assert len(payload.room()) == 7 * 65536 + 8
+    old = payload.room()
+    payload.filled(len(old))
+    # The old place is nobody's; writing there does no harm.
+    assert len(payload.room()) == 7 * len(payload) + 8
+    old[:] = b"x" * len(old)
+
+
+@builds
+def test_payloads_of_text(build: Any) -> None:
+    text = "h\u00e9llo \U0001f600"
+    data = text.encode()
+    payload = build.Payload(len(data), KEY)
+    payload.append(bytearray(slow_mask(data, KEY)), 0, len(data))
+    assert payload.take_text() == text
+    payload = build.Payload(1, b"")
+    payload.append(bytearray(b"\xff"), 0, 1)
+    with pytest.raises(UnicodeDecodeError):
+        payload.take_text()
+
+
+@builds
+def test_wrong_use_of_payloads(build: Any) -> None:
+    with pytest.raises(ValueError, match="mask must contain 4 bytes; got 3"):
+        build.Payload(1, b"abc")
+    payload = build.Payload(4, b"")
+    with pytest.raises(IndexError, match="outside"):
+        payload.append(bytearray(5), 0, 5)
+    with pytest.raises(IndexError, match="outside"):
+        payload.filled(1)
+    payload.append(bytearray(3), 0, 3)
+    for wrong in -1, 2:
+        with pytest.raises(IndexError, match="outside"):
+            payload.filled(wrong)
+    for take in payload.take_bytes, payload.take_text:
+        with pytest.raises(IndexError, match="isn't complete"):
+            take()
+    payload.filled(1)
+    with pytest.raises(IndexError, match="outside"):
+        payload.room()
 
 
 @builds

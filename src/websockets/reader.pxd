@@ -1,19 +1,20 @@
 cimport cython
-from .speedups cimport append_payload, take_bytes, take_text
+from .speedups cimport Payload, take_bytes, take_text
 
 cdef bytearray _NOTHING
+cdef int _LARGE
 
 cdef class FrameReader:
     cdef public int opcode, reserved, message_opcode, message_reserved
     cdef public bint fin, in_message
     cdef public long long length, message_size
-    cdef bint _masked, _gathered
+    cdef bint _masked
     cdef int _allowed, _opaque, _text
     cdef long long _max_size, _max_frame_size, _max_fragments, _fragments, _missing
-    cdef Py_ssize_t _pos, _end, _start, _key
+    cdef Py_ssize_t _pos, _end, _start, _key, _checked
     cdef list _faults
-    cdef bytearray _data, _tail, _partial
-    cdef bytes _mask
+    cdef bytearray _data, _tail
+    cdef Payload _partial
     cdef object _decoder, _validator
 
     cpdef feed(self, data, Py_ssize_t size=*)
@@ -23,7 +24,13 @@ cdef class FrameReader:
     cpdef bint read_frame(self) except -1
     cpdef _begin_fragment(self, int first, int opcode, long long length)
     cpdef _check_size(self, int first, unsigned long long length, long long size)
-    @cython.locals(size="long long", gathered=Py_ssize_t, stop=Py_ssize_t)
+    @cython.locals(payload=Payload, size="long long", stop=Py_ssize_t)
     cpdef bint _gather(self) except -1
+    cpdef bint wants_room(self) except -1
+    cpdef fill(self, Py_ssize_t size)
+    @cython.locals(start=Py_ssize_t)
+    cdef _validate(self, Payload payload)
+    @cython.locals(payload=Payload, start=Py_ssize_t)
     cpdef bytes take_bytes(self)
+    @cython.locals(payload=Payload, start=Py_ssize_t)
     cpdef str take_text(self)

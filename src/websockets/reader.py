@@ -20,7 +20,8 @@ What stays behind goes to ``_tail``: an incomplete header or an incomplete
 control frame, at most 138 bytes, and whole frames only if the owner didn't want
 to read them yet. The payload of an incomplete data frame is unmasked as it
 comes and gathered in ``_partial``, which grows with what was received and never
-with what was announced.
+with what was announced. The rest of a large payload may be read into its place
+there: see :meth:`~FrameReader.room`.
 
 Every limit is checked on the header, before anything is gathered. Text is
 checked as it comes: a message fails as soon as its bytes can't be UTF-8, also
@@ -35,7 +36,7 @@ from collections.abc import Callable, Generator
 from .codes import Opcode
 from .exceptions import PayloadTooBig, ProtocolError, TooManyFragments
 from .frames import Frame
-from .speedups import append_payload, take_bytes, take_text
+from .speedups import Payload, take_bytes, take_text
 from .typing import BytesLike
 from .utils import env_limit
 
@@ -50,6 +51,10 @@ MAX_FRAGMENTS = env_limit("MAX_FRAGMENTS", 4096)
 #: How much larger than its content a compressed message may be: deflate adds
 #: five bytes to each block that it can't shrink.
 _DEFLATE_SLACK = 64
+
+# From this many missing bytes on, a payload is read into its place: one copy less,
+# for the price of an object that stands for the place.
+_LARGE = 65536
 
 # What is wrong with the first byte of a frame; None where nothing is.
 # RFC 6455, 5.2: reserved bits are 0 unless an extension gave them a meaning,
@@ -107,14 +112,13 @@ class FrameReader:
 
     __slots__ = (
         "_allowed",
+        "_checked",
         "_data",
         "_decoder",
         "_end",
         "_faults",
         "_fragments",
-        "_gathered",
         "_key",
-        "_mask",
         "_masked",
         "_max_fragments",
         "_max_frame_size",
@@ -159,8 +163,6 @@ class FrameReader:
         self.length = 0
         self._start = 0
         self._key = -1
-        self._gathered = False
-        self._mask = b""
         # The message that it belongs to.
         self.in_message = False
         self.message_opcode = 0
@@ -174,8 +176,10 @@ class FrameReader:
         self._pos = 0
         self._end = 0
         self._tail = bytearray()
-        self._partial = bytearray()
+        # The payload under way, how much of it is missing, how much was checked.
+        self._partial: Payload | None = None
         self._missing = 0
+        self._checked = 0
 
     @property
     def max_size(self) -> int | None:
@@ -254,12 +258,13 @@ class FrameReader:
         self._data = _NOTHING
         self._pos = self._end = self._missing = 0
         self._tail = bytearray()
-        self._partial = bytearray()
+        self._partial = None
 
     @property
     def unread(self) -> int:
         """How many bytes were fed and belong to no frame that was read."""
-        return self._end - self._pos + len(self._tail) + len(self._partial)
+        gathered = 0 if self._partial is None else len(self._partial)
+        return self._end - self._pos + len(self._tail) + gathered
 
     def missing(self) -> int:
         """Return how many bytes at least must be fed to complete the frame."""
@@ -297,7 +302,7 @@ class FrameReader:
         through; its steps are numbered.
         """
         # 0. In the middle of a payload: gather what has come.
-        if self._missing:
+        if self._partial is not None:
             return self._gather()
         data = self._data
         pos = self._pos
@@ -378,11 +383,12 @@ class FrameReader:
             self._start = pos
             self._key = key
             self._pos = pos + length
-            self._gathered = False
             return True
-        self._mask = bytes(data[key : key + 4]) if self._masked else b""
+        mask = bytes(data[key : key + 4]) if self._masked else b""
+        self._partial = Payload(length, mask)
         self._pos = pos
         self._missing = length
+        self._checked = 0
         return self._gather()
 
     def _begin_fragment(self, first: int, opcode: int, length: int) -> None:
@@ -420,28 +426,48 @@ class FrameReader:
 
     def _gather(self) -> bool:
         """Add what has come to the payload of an incomplete data frame."""
+        payload = self._partial
+        assert payload is not None
         size = min(self._missing, self._end - self._pos)
-        if not size:
-            return False
-        gathered = len(self._partial)
-        stop = self._pos + size
-        append_payload(self._partial, self._data, self._pos, stop, self._mask)
-        self._pos = stop
+        if size:
+            stop = self._pos + size
+            payload.append(self._data, self._pos, stop)
+            self._pos = stop
+            self._missing -= size
         if self.message_opcode == self._text and not self.message_reserved:
-            self._validate(gathered, last=size == self._missing)
+            self._validate(payload)
+        return not self._missing
+
+    # Reading a large payload into its place.
+
+    def wants_room(self) -> bool:
+        """Tell whether so much is missing that it should be read into its place."""
+        return self._missing >= _LARGE
+
+    def room(self) -> memoryview:
+        """
+        Return where to put the bytes that come next, instead of feeding them.
+
+        Only while :meth:`wants_room`. Say with :meth:`fill` how many came, before
+        anything else is read.
+        """
+        assert self._partial is not None
+        return self._partial.room()
+
+    def fill(self, size: int) -> None:
+        """Take so many bytes that were put into the :meth:`room`."""
+        assert self._partial is not None
+        self._partial.filled(size)
         self._missing -= size
-        self._gathered = not self._missing
-        return self._gathered
 
     # Taking the payload.
 
     def take_bytes(self) -> bytes:
         """Return the payload of the frame that was read, unmasked."""
-        if self._gathered:
-            data = bytes(self._partial)
-            self._partial = bytearray()
-            self._gathered = False
-            return data
+        payload = self._partial
+        if payload is not None:
+            self._partial = None
+            return payload.take_bytes()
         start = self._start
         return take_bytes(self._data, start, start + self.length, self._key)
 
@@ -470,11 +496,10 @@ class FrameReader:
         """
         if not self.fin or self.opcode != 1:
             return self.decode_text(self.take_bytes())
-        if self._gathered:
-            text = str(self._partial, "utf-8")
-            self._partial = bytearray()
-            self._gathered = False
-            return text
+        payload = self._partial
+        if payload is not None:
+            self._partial = None
+            return payload.take_text()
         start = self._start
         return take_text(self._data, start, start + self.length, self._key)
 
@@ -496,16 +521,18 @@ class FrameReader:
             self._decoder.reset()
         return _decode(self._decoder, data, self.fin)
 
-    def _validate(self, start: int, last: bool) -> None:
+    def _validate(self, payload: Payload) -> None:
         """Check a text frame from where it was checked so far (RFC 6455, 8.1)."""
+        start = self._checked
+        self._checked = len(payload)
         if self._validator is None:
             self._validator = _make_decoder()
         if not start:
             self._validator.reset()
             if not self.opcode and self._decoder is not None:
                 self._validator.setstate(self._decoder.getstate())
-        part = memoryview(self._partial)[start:]
-        _decode(self._validator, part, last and self.fin)
+        last = self.fin and not self._missing
+        _decode(self._validator, payload.part(start), last)
 
     def count(self, size: int) -> None:
         """Add to the current message what an extension decoded."""

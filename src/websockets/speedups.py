@@ -11,7 +11,7 @@ import struct
 from .typing import BytesLike
 
 __all__ = [
-    "append_payload",
+    "Payload",
     "apply_mask",
     "build_frame",
     "compiled",
@@ -69,25 +69,102 @@ def _mask_large(data: BytesLike, mask: bytes) -> bytes:
     return bytes(masked)
 
 
-def append_payload(
-    payload: bytearray, data: bytearray, start: int, stop: int, mask: bytes
-) -> None:
-    """Append a part of a payload to those that came before it.
+class Payload:
+    """The payload of a frame that comes in parts.
+
+    It is gathered in one place, which is never larger than eight times what has
+    come, or 64 KiB.
 
     Args:
-        payload: what came before; the part is appended.
-        data: the buffer that has the part.
-        start: where the part begins.
-        stop: where it ends.
+        size: how many bytes it is going to have.
         mask: the four bytes of the masking key; empty if it isn't masked.
 
     """
-    part: BytesLike = memoryview(data)[start:stop]
-    if mask:
-        # The key goes on where the last part left it.
-        offset = len(payload) & 3
-        part = apply_mask(part, mask[offset:] + mask[:offset])
-    payload += part
+
+    __slots__ = ("_data", "_mask", "_received", "_size")
+
+    def __init__(self, size: int, mask: bytes) -> None:
+        if len(mask) not in (0, 4):
+            raise ValueError(f"mask must contain 4 bytes; got {len(mask)}")
+        self._size = size
+        self._mask = mask
+        self._received = 0
+        self._data = bytearray()
+
+    def __len__(self) -> int:
+        """Return how many bytes have come."""
+        return self._received
+
+    def append(self, data: bytearray, start: int, stop: int) -> None:
+        """Append a part of a buffer, and unmask it.
+
+        Args:
+            data: the buffer.
+            start: where the part begins.
+            stop: where it ends.
+
+        """
+        part = memoryview(data)[start:stop]
+        self._reserve(len(part))
+        self._data[self._received : self._received + len(part)] = part
+        self.filled(len(part))
+
+    def room(self) -> memoryview:
+        """Return a place for bytes that come next, as they were sent."""
+        if self._received == len(self._data):
+            self._reserve(1)
+        return memoryview(self._data)[self._received :]
+
+    def filled(self, size: int) -> None:
+        """Take bytes that are in their place, and unmask them.
+
+        Args:
+            size: how many.
+
+        """
+        start, stop = self._received, self._received + size
+        if not 0 <= size <= len(self._data) - start:
+            raise IndexError("payload is outside of the buffer")
+        self._received = stop
+        if self._mask:
+            # The key goes on where the last part left it.
+            offset = start & 3
+            key = self._mask[offset:] + self._mask[:offset]
+            self._data[start:stop] = apply_mask(self._data[start:stop], key)
+
+    def _reserve(self, wanted: int) -> None:
+        """Have room for so many bytes more."""
+        wanted += self._received
+        if wanted > self._size:
+            raise IndexError("payload is outside of the buffer")
+        if wanted > len(self._data):
+            # Whoever has a place for bytes keeps the old one.
+            larger = bytearray(min(self._size, max(8 * wanted, 65536)))
+            larger[: self._received] = self._data[: self._received]
+            self._data = larger
+
+    def part(self, start: int) -> memoryview:
+        """Return what has come from ``start`` on, unmasked."""
+        return memoryview(self._data)[start : self._received]
+
+    def take_bytes(self) -> bytes:
+        """Return the payload, when all of it has come."""
+        self._check_whole()
+        return bytes(self._data)
+
+    def take_text(self) -> str:
+        """Return the payload as text, when all of it has come.
+
+        Raises:
+            UnicodeDecodeError: if it isn't UTF-8.
+
+        """
+        self._check_whole()
+        return str(self._data, "utf-8")
+
+    def _check_whole(self) -> None:
+        if self._received != self._size:
+            raise IndexError("the payload isn't complete")
 
 
 def build_frame(first: int, data: BytesLike) -> bytes:

@@ -8,10 +8,11 @@ for AVX2 is chosen at run time.
 
 from cpython.buffer cimport (
     PyBUF_SIMPLE,
+    PyBuffer_FillInfo,
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Resize
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport (
     PyBytes_AS_STRING,
     PyBytes_FromStringAndSize,
@@ -61,7 +62,7 @@ cdef extern from *:
     ) noexcept
 
 __all__ = [
-    "append_payload",
+    "Payload",
     "apply_mask",
     "build_frame",
     "compiled",
@@ -96,27 +97,109 @@ cpdef bytes apply_mask(data, mask):
         PyBuffer_Release(&key)
 
 
-cpdef append_payload(
-    bytearray payload, bytearray data, Py_ssize_t start, Py_ssize_t stop, bytes mask
-):
-    """Append a part of a payload to others; see speedups.py."""
-    cdef unsigned char *source = _checked(data, start, stop, -1) + start
-    cdef Py_ssize_t size = len(payload)
-    cdef unsigned char key[4]
-    cdef unsigned char *target
-    cdef int i
-    if payload is None or payload is data:
-        raise TypeError("payload must be another bytearray")
-    PyByteArray_Resize(payload, size + stop - start)
-    target = <unsigned char *>PyByteArray_AS_STRING(payload) + size
-    if mask:
-        if len(mask) != 4:
+cdef class Payload:
+    """
+    The payload of a frame that comes in parts; see speedups.py.
+
+    It is gathered in what becomes the message: a bytes object that nobody else has
+    yet. A place in it that was handed out keeps that object alive.
+    """
+
+    def __init__(self, Py_ssize_t size, bytes mask):
+        if len(mask) not in (0, 4):
             raise ValueError(f"mask must contain 4 bytes; got {len(mask)}")
-        for i in range(4):
-            key[i] = (<const unsigned char *>PyBytes_AS_STRING(mask))[(size + i) & 3]
-        ws_mask(target, source, stop - start, key)
-    else:
-        memcpy(target, source, stop - start)
+        if size < 0:
+            raise ValueError("negative size")
+        self._size = size
+        self._masked = len(mask) == 4
+        if self._masked:
+            memcpy(self._key, PyBytes_AS_STRING(mask), 4)
+        self._received = 0
+        self._data = b""
+
+    def __len__(self):
+        return self._received
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(
+            buffer,
+            self._data,
+            PyBytes_AS_STRING(self._data) + self._received,
+            PyBytes_GET_SIZE(self._data) - self._received,
+            False,
+            flags,
+        )
+
+    cpdef append(self, bytearray data, Py_ssize_t start, Py_ssize_t stop):
+        cdef unsigned char *source = _checked(data, start, stop, -1) + start
+        cdef Py_ssize_t size = stop - start
+        self._reserve(size)
+        self._unmask(source, size)
+
+    def room(self):
+        if self._received == PyBytes_GET_SIZE(self._data):
+            self._reserve(1)
+        return memoryview(self)
+
+    cpdef filled(self, Py_ssize_t size):
+        cdef Py_ssize_t room = PyBytes_GET_SIZE(self._data) - self._received
+        if not 0 <= size <= room:
+            raise IndexError("payload is outside of the buffer")
+        self._unmask(
+            <unsigned char *>PyBytes_AS_STRING(self._data) + self._received, size
+        )
+
+    cdef void _unmask(self, const unsigned char *source, Py_ssize_t size) noexcept:
+        """Take bytes from elsewhere or from their place; there is room."""
+        cdef unsigned char *target
+        cdef unsigned char key[4]
+        cdef int i
+        target = <unsigned char *>PyBytes_AS_STRING(self._data) + self._received
+        if self._masked:
+            # The key goes on where the last part left it.
+            for i in range(4):
+                key[i] = self._key[(self._received + i) & 3]
+            ws_mask(target, source, size, key)
+        elif target != source:
+            memcpy(target, source, size)
+        self._received += size
+
+    cdef int _reserve(self, Py_ssize_t wanted) except -1:
+        """Have room for so many bytes more."""
+        cdef Py_ssize_t room
+        cdef bytes larger
+        if wanted > self._size - self._received:
+            raise IndexError("payload is outside of the buffer")
+        wanted += self._received
+        if wanted > PyBytes_GET_SIZE(self._data):
+            # Compared like this, no product of hostile lengths can overflow.
+            room = self._size if wanted > self._size // 8 else max(8 * wanted, 65536)
+            larger = PyBytes_FromStringAndSize(NULL, min(self._size, room))
+            memcpy(
+                PyBytes_AS_STRING(larger),
+                PyBytes_AS_STRING(self._data),
+                self._received,
+            )
+            self._data = larger
+        return 0
+
+    def part(self, Py_ssize_t start):
+        return memoryview(self._data)[start : self._received]
+
+    cpdef bytes take_bytes(self):
+        self._check_whole()
+        return self._data
+
+    cpdef str take_text(self):
+        self._check_whole()
+        return PyUnicode_DecodeUTF8(
+            PyBytes_AS_STRING(self._data), self._size, "strict"
+        )
+
+    cdef int _check_whole(self) except -1:
+        if self._received != self._size:
+            raise IndexError("the payload isn't complete")
+        return 0
 
 
 cpdef bytes build_frame(int first, data):

@@ -438,8 +438,9 @@ class FakeTransport(asyncio.Transport):
         self.half_closes = True
 
     def write(self, data: Any) -> None:
-        assert type(data) is bytes, "transports keep references: hand in bytes"
-        self.written.append(data)
+        base = data.obj if type(data) is memoryview else data
+        assert type(base) is bytes, "transports keep references: hand in bytes"
+        self.written.append(bytes(data))
 
     def writelines(self, list_of_data: Any) -> None:
         self.calls.append("writelines")

@@ -44,7 +44,7 @@ from ..session.clock import Alarm, Clock
 from ..session.inbox import Inbox
 from ..session.session import Session
 from ..session.settings import Settings
-from ..typing import LoggerLike, Subprotocol
+from ..typing import BytesLike, LoggerLike, Subprotocol
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
 from .waiters import Waiter
 
@@ -140,6 +140,7 @@ class Engine:
         self._buffer: bytearray | None = None
         self._view: Any = None
         self._copies = False
+        self._in_place = False
         self._recv_waiter: Waiter | None = None
         self._reading_paused = False
         self._budget = _OPERATIONS
@@ -337,7 +338,7 @@ class Engine:
             or "data_received" in vars(self)
         )
         self._gathers = _WRITELINES_PAUSES or type(transport).__module__.startswith(
-            "uvloop"
+            ("uvloop", "aiofastnet")
         )
         limit = self._settings.write_limit
         high, low = limit if isinstance(limit, tuple) else (limit, None)
@@ -355,13 +356,20 @@ class Engine:
 
     def get_buffer(self, sizehint: int) -> Any:
         """Say where to read to; called by the event loop."""
+        self._in_place = self.protocol.reader.wants_room() and not self._copies
+        if self._in_place:
+            return self.protocol.reader.room()
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take bytes that were read; called by the event loop."""
         buffer = self._buffer
         assert buffer is not None
-        if self._copies:
+        if self._in_place:
+            self.protocol.reader.fill(nbytes)
+            self._session.receive(b"")
+            self._pump()
+        elif self._copies:
             self.data_received(bytes(buffer[:nbytes]))
         elif self.protocol._state is CONNECTING:
             self._receive_handshake(bytes(buffer[:nbytes]))
@@ -492,9 +500,9 @@ class Engine:
         if transport is not self._writes_to:
             self._writes_to = transport
             self._write = transport.write
-        if size > _COLLECT and self._gathers and len(writes) > 1:
+        if size > _COLLECT and len(writes) > 1:
             self._handed_over += sum(map(len, writes))
-            transport.writelines([data for data in writes if data])
+            self._write_large(writes)
         else:
             data = writes[0] if len(writes) == 1 else b"".join(writes)
             if data:
@@ -503,6 +511,24 @@ class Engine:
                 self._write(data)
         if protocol.eof_sent and not self._writing_finished:
             self._finish_writing()
+
+    def _write_large(self, writes: list[BytesLike]) -> None:
+        """Write many bytes without copying what is large."""
+        if self._gathers:
+            self.transport.writelines([data for data in writes if data])
+            return
+        small: list[BytesLike] = []
+        for data in writes:
+            if len(data) <= _COLLECT:
+                small.append(data)
+                continue
+            # A packet with a header alone would cost more than copying this.
+            small.append(data[:_COLLECT])
+            self._write(b"".join(small))
+            self._write(memoryview(data)[_COLLECT:])
+            small.clear()
+        if small and (joined := b"".join(small)):
+            self._write(joined)
 
     def _finish_writing(self) -> None:
         """End our stream, or the connection where nothing more is to come."""
