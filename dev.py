@@ -64,6 +64,12 @@ COMMANDS = {
         ("example/demo.py",),
     ),
     "test": Command("run the tests with pytest", ("-m pytest",), TEST, PEER_PACKAGES),
+    "fast": Command(
+        "run the tests with the libraries of the extra fast",
+        ("-m pytest",),
+        frozenset(["test", "choices"]),
+        PEER_PACKAGES,
+    ),
     "coverage": Command(
         "run the tests; every branch of src must be covered",
         ("-m coverage run -m pytest", "-m coverage report --skip-covered"),
