@@ -18,13 +18,13 @@ from ..frames import Close, Frame
 from ..typing import LoggerLike
 from ..utils import get_socket_name
 from .arguments import check_connection
-from .connection import Connection
 from .opening import refuse
+from .serving import ServerSide
 from .transports import listen_on
 
 __all__ = ["Listener"]
 
-ConnectionT = TypeVar("ConnectionT", bound=Connection)
+ConnectionT = TypeVar("ConnectionT", bound=ServerSide)
 
 
 class _Refusal(asyncio.Protocol):
@@ -227,9 +227,9 @@ class Listener(Generic[ConnectionT]):
         others = []
         for connection in list(self.live):
             if connection.protocol.state is not State.CONNECTING:
-                if connection._lost and connection.response is None:
+                if connection.opening:
                     # Only a hook of its handshake is left.
-                    self._cancel_handler(connection)
+                    connection.cancel_handshake()
                 others.append(connection)
                 continue
             if connection.protocol.eof_sent:
@@ -237,16 +237,10 @@ class Listener(Generic[ConnectionT]):
                 connection.transport.close()
             elif connection.handler_task is not None:
                 # It may be in a hook of the application; it answers 503 then.
-                self._cancel_handler(connection)
+                connection.cancel_handshake()
             else:
                 refuse(connection)
         return others
-
-    def _cancel_handler(self, connection: ConnectionT) -> None:
-        """Cancel a connection's task, if it has one."""
-        if connection.handler_task is not None:
-            # Later, since a task that is cancelled before it begins never does.
-            self.get_loop().call_soon(connection.handler_task.cancel)
 
     async def _handlers_ended(self) -> None:
         """Wait until all connections are lost and all handlers have ended."""

@@ -98,8 +98,6 @@ async def _say_sorry(
     )
     try:
         _send(connection, await hooks.finish_response(request, response))
-    except _Lost:
-        raise
     except Exception:
         # It's what failed the first time.
         _send(connection, response)

@@ -56,12 +56,14 @@ class ServerSide(FastConnection):
         ws_server: the server: an object with the methods ``register(connection)``,
             ``unregister(connection)`` and ``is_serving()``.
         failure: what the log says when a hook raises an exception.
+        opening: whether the handshake is under way, be the client there or not.
 
     """
 
     ws_handler: Callable[[Any], Awaitable[Any]]
     ws_server: Any
     failure = _FAILURE
+    opening = False
 
     if TYPE_CHECKING:
 
@@ -79,7 +81,7 @@ class ServerSide(FastConnection):
         super().connection_lost(exc)
         if self.handler_task is None:
             self.ws_server.unregister(self)
-        elif self.response is None and self._settings.open_timeout is not None:
+        elif self.opening and self._settings.open_timeout is not None:
             # A hook still runs, and has no more time than with the peer there.
             timer = self._get_loop().call_later(
                 self._settings.open_timeout, self.handshake_timed_out
@@ -99,6 +101,12 @@ class ServerSide(FastConnection):
         super().handshake_timed_out()
         if self.handler_task is not None:
             self.handler_task.cancel()
+
+    def cancel_handshake(self) -> None:
+        """Cancel the handshake that is under way, with its hooks."""
+        assert self.handler_task is not None
+        # Later, since a task that is cancelled before it begins never does.
+        self._get_loop().call_soon(self.handler_task.cancel)
 
     def is_serving(self) -> bool:
         """Tell whether the server accepts connections."""
@@ -156,7 +164,10 @@ class ServerSide(FastConnection):
     async def handler(self) -> None:
         """Perform the handshake, run the handler, and close the connection."""
         try:
-            if await self._opens():
+            self.opening = True
+            opened = await self._opens()
+            self.opening = False
+            if opened:
                 try:
                     # Awaited from here and no deeper: every message that comes
                     # passes through whatever lies between.
