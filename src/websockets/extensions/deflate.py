@@ -230,8 +230,8 @@ class Deflater:
 
     def _make_large(self, size: int) -> Any:
         """Make the deflater of a large message of that size."""
-        # What it sends isn't in the history of the one that lived on.
-        self.encoder = None
+        # What it sends isn't in the history of the one that lived on, which therefore
+        # goes when the message ends.
         self._few = _FEW
         arguments = [_LIBRARIES[self._library].level, zlib.DEFLATED, -self._bits]
         make = _load(self._library).compressobj
