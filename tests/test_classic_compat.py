@@ -64,9 +64,15 @@ def _no_class(connection: Any, request: Any) -> None: ...
 _no_class.__annotations__ = {"connection": typing.Optional[int]}  # noqa: UP045
 
 
+def _keyword_only(*, connection: Any, request: Any) -> None: ...
+
+
 class Methods:
     def modern(self, connection, request):  # type: ignore[no-untyped-def]
         return connection, request
+
+    def more(self, connection, request, other=None):  # type: ignore[no-untyped-def]
+        return connection, request, other
 
     def classic(self, path, request_headers):  # type: ignore[no-untyped-def]
         return path, request_headers
@@ -99,7 +105,7 @@ def a_str_and_a_request(_: str, request: Any) -> None: ...
         *[lambda connection, request: None, lambda conn, req: None],
         *[lambda websocket, r: None, lambda ws, r: None],
         *[lambda _connection, _request: None, lambda _, request: None],
-        *[lambda __, _req: None, lambda connection, request, other=None: None],
+        *[lambda __, _req: None, Methods().more],
         *[Methods().modern, Methods(), wrapped(Methods().modern)],
         functools.partial(lambda extra, connection, request: None, 1),
         *[by_annotation, by_full_name, by_quoted_name, by_classic_class],
@@ -120,7 +126,7 @@ def test_modern_hooks(hook: Any) -> None:
         *[lambda path, headers: None, lambda path, request_headers: None],
         *[lambda client, server: None, lambda a, b: None, lambda _, __: None],
         *[lambda path, request: None, lambda _, headers: None],
-        *[lambda *args: None, lambda connection: None, lambda *, connection: None],
+        *[lambda *args: None, lambda connection: None, _keyword_only],
         *[Methods().classic, mock.Mock(), print, dict.fromkeys, max, _no_class],
         *[a_str_called_connection, a_str_and_a_request],
         classic_hook(lambda connection, request: None),
@@ -230,8 +236,8 @@ async def test_modern_basic_auth() -> None:
         assert (await refused(server)).status_code == 401
         headers = {"Authorization": build_authorization_basic("hello", "iloveyou")}
         async with websockets.connect(uri_of(server), additional_headers=headers):
-            [connection] = server.connections
-            assert connection.username == "hello"
+            connections: set[Any] = set(server.connections)
+            assert connections.pop().username == "hello"
 
 
 async def test_a_modern_process_response() -> None:
@@ -319,7 +325,7 @@ async def test_a_connection_of_the_other_era() -> None:
             await websocket.send("a")
             assert await websocket.recv() == "a"
             assert websocket.extensions
-            [connection] = server.connections  # type: ignore[unreachable]
+            connection: Any = next(iter(server.connections))
             assert type(connection) is Mine
             assert connection.max_queue == (8, 2)
     assert seen == ["/", Mine]
@@ -375,7 +381,7 @@ async def test_a_client_of_the_other_era() -> None:
             close_timeout=3,
         )
         async with connecting as websocket:
-            assert type(websocket) is Mine
+            assert type(websocket) is Mine  # type: ignore[comparison-overlap]
             assert not hasattr(websocket, "open")
             assert websocket.close_timeout == 3
             [connection] = server.connections
@@ -421,14 +427,16 @@ async def test_process_exception_and_reconnect_delays(
 
 async def test_modern_attributes() -> None:
     async with pair(face, client={"subprotocols": ["chat"]}) as (client, server):
+        assert isinstance(client, Connection)
+        assert isinstance(server, Connection)
+        connection: Any
         for connection in client, server:
-            assert isinstance(connection, Connection)
             assert connection.request.path == "/"
             assert connection.response.status_code == 101
             assert connection.state is websockets.State.OPEN
             assert connection.protocol.state is websockets.State.OPEN
             assert connection.latency == 0
-            assert connection.close_code is connection.close_reason is None
+            assert connection.close_code is None and connection.close_reason is None
         await client.send("é", text=False)
         assert await server.recv(decode=True) == "é"
         await server.send([b"a", b"b"], text=True)

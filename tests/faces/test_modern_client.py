@@ -192,7 +192,8 @@ class TestConnect:
 
     async def test_a_factory_that_makes_nothing(self, server: Server) -> None:
         with pytest.raises(TypeError, match="create_connection"):
-            await connect(uri_of(server), create_connection=lambda *a, **k: None)  # type: ignore[arg-type, return-value]
+            make: Any = lambda *args, **kwargs: None  # noqa: E731
+            await connect(uri_of(server), create_connection=make)
         await until(lambda: not server.live)
 
     async def test_wrong_results_when_reconnecting(self, server: Server) -> None:
