@@ -647,6 +647,22 @@ async def test_a_framework_that_refuses() -> None:
     connection.data_received(REQUEST.replace(b"/chat?x=1", b"/refuse") + b"\r\n")
     await until(lambda: transport.written)
     assert b"".join(transport.written).startswith(b"HTTP/1.1 403 Forbidden\r\n")
+    # The framework may still write to the transport: its stream has no end yet.
+    assert transport.calls == ["close"]
+    await until(lambda: not server.connections)
+
+
+async def test_a_framework_that_fails_a_connection() -> None:
+    """Once a connection is open, its end is as with any other server."""
+    server = FakeServer()
+    transport = FakeTransport()
+    connection = Framework(server, transport)
+    transport.protocol = connection
+    connection.connection_made(transport)
+    connection.data_received(REQUEST + b"\r\n")
+    await connection.accepted.wait()
+    connection.fail_connection(1012)
+    assert transport.calls == ["write_eof"]
     connection.connection_lost(None)
     await until(lambda: not server.connections)
 
@@ -661,7 +677,6 @@ async def test_a_framework_that_shuts_down() -> None:
     connection.data_received(REQUEST + b"\r\n")
     await until(lambda: transport.written)
     assert b"".join(transport.written).startswith(b"HTTP/1.1 503 ")
-    connection.connection_lost(None)
     await until(lambda: not server.connections)
 
 

@@ -195,6 +195,18 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         # An override of handshake() may have opened it in its own way.
         return self.protocol.state is State.OPEN
 
+    def _finish_writing(self) -> None:
+        """End our stream; after a refusal, a framework's connection at once."""
+        refused = self.protocol.state is State.CONNECTING
+        if not refused or isinstance(self.ws_server, WebSocketServer):
+            super()._finish_writing()
+            return
+        # A framework goes on writing to its transport, for example a refusal of its
+        # own when it shuts down. After the end of the stream, that is an error; to
+        # a closed transport, nothing.
+        self._writing_finished = True
+        self.transport.close()
+
     def _answer_failed_handshake(self, exc: InvalidHandshake) -> None:
         """Answer what an override of :meth:`handshake` raised by itself."""
         if self.protocol.state is not State.CONNECTING or self.protocol.eof_sent:
