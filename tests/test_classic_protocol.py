@@ -27,7 +27,8 @@ from websockets.classic.exceptions import InvalidStatusCode
 from websockets.classic.protocol import WebSocketCommonProtocol
 from websockets.classic.server import WebSocketServer, WebSocketServerProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidMessage
+from websockets.exceptions import ConnectionClosedOK, InvalidMessage, ProtocolError
+from websockets.frames import Opcode
 from websockets.http11 import Response
 from websockets.uri import parse_uri
 
@@ -293,3 +294,27 @@ def test_what_does_not_redirect() -> None:
 )
 def test_origins(one: str, other: str, same: bool) -> None:
     assert is_same_origin(parse_uri(one), parse_uri(other)) is same
+
+
+# Frames by hand.
+
+
+async def test_write_frame() -> None:
+    async with pair(classic) as (client, server):
+        await client.write_frame(False, Opcode.BINARY, b"one ")
+        await client.write_frame(False, Opcode.CONT, bytearray(b"two "))
+        await client.write_frame(True, Opcode.CONT, b"three")
+        assert await server.recv() == b"one two three"
+        await server.write_frame(True, 1, "é".encode())
+        assert await client.recv() == "é"
+
+
+async def test_write_frame_says_what_is_wrong() -> None:
+    async with pair(classic) as (client, server):
+        with pytest.raises(ValueError, match="opcode must be 0, 1 or 2 .* got 9"):
+            await client.write_frame(True, 9, b"")
+        with pytest.raises(ProtocolError, match="unexpected continuation"):
+            await client.write_frame(True, 0, b"")
+        await server.close()
+        with pytest.raises(ConnectionClosedOK):
+            await client.write_frame(True, 1, b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..asyncio.broadcasting import broadcast
@@ -13,15 +13,22 @@ from ..codes import CloseCode, Side, State
 from ..datastructures import Headers
 from ..exceptions import ConnectionClosed
 from ..extensions.base import Extension
-from ..frames import Close
+from ..frames import Close, Opcode
 from ..protocol import Protocol
 from ..session.settings import check_max_size, make_settings
-from ..typing import Data, LoggerLike
+from ..typing import BytesLike, Data, LoggerLike
 
 __all__ = ["WebSocketCommonProtocol", "broadcast"]
 
 #: Seconds for the closing handshake unless said otherwise.
 CLOSE_TIMEOUT = 10.0
+
+#: How the frames of messages are sent.
+_SENDING: dict[int, Callable[[Protocol, BytesLike, bool], None]] = {
+    Opcode.CONT: Protocol.send_continuation,
+    Opcode.TEXT: Protocol.send_text,
+    Opcode.BINARY: Protocol.send_binary,
+}
 
 
 class WebSocketCommonProtocol(FastConnection, asyncio.BufferedProtocol):
@@ -262,6 +269,29 @@ class WebSocketCommonProtocol(FastConnection, asyncio.BufferedProtocol):
 
         """
         await self._open()
+
+    async def write_frame(self, fin: bool, opcode: int, data: BytesLike) -> None:
+        """
+        Send one frame; for those who cut messages into frames by themselves.
+
+        Args:
+            fin: whether it is the last frame of the message.
+            opcode: the kind of frame.
+            data: the payload; in text, a character may be cut in two.
+
+        Raises:
+            ConnectionClosed: if the connection is closed.
+            ProtocolError: if a message begins inside another, or goes on that
+                hasn't begun.
+            ValueError: if the opcode isn't that of a message's frame.
+
+        """
+        if opcode not in _SENDING:
+            raise ValueError(f"opcode must be 0, 1 or 2 for a message; got {opcode!r}")
+        await self.ensure_open()
+        _SENDING[opcode](self.protocol, data, fin)
+        self._written()
+        await self.drain()
 
     async def drain(self) -> None:
         """Wait until few enough bytes wait to be written."""
