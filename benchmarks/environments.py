@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from peers import ENVIRONMENTS, ROOT, Environment
+from contenders import ENVIRONMENTS, ROOT, Environment
 
 HERE = Path(__file__).resolve().parent
 ENVS = HERE / ".envs"

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from contenders import BASELINE, OURS, PEERS, select_peers
 from environments import (
     SetupError,
     build_loadgen,
@@ -26,8 +27,6 @@ from processes import Launch, MeasureError
 from report import describe_machine, lay_out, show_environments
 from run import LOOPS
 from scenarios import SCENARIOS
-
-from peers import BASELINE, OURS, PEERS, select_peers
 
 IN_FLIGHT = (1, 16)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from contenders import PEERS, ROOT, Peer
 from environments import FEATURES, read_features
 from payloads import write_lines
 from processes import (
@@ -26,8 +27,6 @@ from processes import (
     running_server,
 )
 from scenarios import SCENARIOS, Scenario
-
-from peers import PEERS, ROOT, Peer
 
 CERTIFICATES = ROOT / "tests" / "certificates"
 

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from contenders import ENVIRONMENTS, Peer
 from environments import ENVS, HERE, LOADGEN, clean_variables
-
-from peers import ENVIRONMENTS, Peer
 
 #: How long a server may take to stop, in seconds.
 STOP_TIMEOUT = 15.0

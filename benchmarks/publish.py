@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from contenders import ROOT
 from environments import ENVS, HERE, call, clean_variables, prepare_environment
 from report import show_environments
-
-from peers import ROOT
 
 TARGET = ROOT / "docs" / "topics" / "performance"
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from contenders import ROOT
 from scenarios import SCENARIOS
-
-from peers import ROOT
 
 #: What one fresh-process run gave: its key, its round, and its figures.
 Run = dict[str, Any]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from claims import UNKNOWN, make_verdicts
+from contenders import BASELINE, ENVIRONMENTS, OURS, PEERS, select_peers
 from environments import (
     LOADGEN,
     SetupError,
@@ -40,8 +41,6 @@ from report import (
     sum_up,
 )
 from scenarios import QUICK, SCENARIOS, select_scenarios
-
-from peers import BASELINE, ENVIRONMENTS, OURS, PEERS, select_peers
 
 LOOPS = {"asyncio": ["asyncio"], "uvloop": ["uvloop"], "both": ["asyncio", "uvloop"]}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from peers import Peer
+from contenders import Peer
 
 
 class Scenario(NamedTuple):

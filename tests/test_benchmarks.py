@@ -15,14 +15,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import claims
+import contenders
 import environments
 import measures
 import processes
 import publish
 import report
 import scenarios
-
-import peers
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("cc") is None,
@@ -89,7 +88,7 @@ class TestScenarios:
 
     @pytest.mark.parametrize("name", ["echo/c32/256B/k1", "client/echo/c1/256B/k1"])
     def test_bytes_without_websocket(self, launch: processes.Launch, name: str) -> None:
-        raw = peers.PEERS["raw-echo"]._replace(environment="ours")
+        raw = contenders.PEERS["raw-echo"]._replace(environment="ours")
         scenario = scenarios.SCENARIOS[name].capped(2)
         function = measures.MEASURES[scenario.kind]
         assert function(name, raw, scenario, launch, MOMENT)["rate"] > 0
@@ -101,11 +100,11 @@ class TestScenarios:
             scenarios.select_scenarios(["nothing"])
 
     def test_every_peer_has_its_files(self) -> None:
-        for peer in peers.PEERS.values():
+        for peer in contenders.PEERS.values():
             assert (environments.HERE / "servers" / f"{peer.server}.py").exists()
             client = environments.HERE / "clients" / f"{peer.client}.py"
             assert peer.client is None or client.exists()
-            assert peer.environment in peers.ENVIRONMENTS
+            assert peer.environment in contenders.ENVIRONMENTS
 
 
 #: The answer to the key that the load generator sends.
@@ -354,7 +353,7 @@ class TestReport:
             figures = {figure.name for figure in report.find_figures(claim.scenario)}
             assert claim.figure in figures
             for peer in filter(None, (claim.ours, claim.theirs)):
-                assert scenario.fits(peers.PEERS[peer], claim.loop)
+                assert scenario.fits(contenders.PEERS[peer], claim.loop)
 
     def test_documentation_has_every_table(self) -> None:
         runs = make_runs(ours=[10.0], aiohttp=[5.0])
