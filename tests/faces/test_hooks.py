@@ -30,10 +30,12 @@ from faces.support import (
 )
 from websockets.classic.client import WebSocketClientProtocol
 from websockets.classic.exceptions import AbortHandshake, InvalidStatusCode
+from websockets.classic.handshake import check_request
 from websockets.classic.server import WebSocketServerProtocol
 from websockets.datastructures import Headers
 from websockets.exceptions import (
     ConnectionClosedOK,
+    InvalidHandshake,
     InvalidOrigin,
     NegotiationError,
 )
@@ -593,6 +595,7 @@ class Framework(WebSocketServerProtocol):
 
     async def process_request(self, path: str, request_headers: Headers) -> Any:
         self.scope = path, request_headers["Host"]
+        check_request(request_headers)
         if path == "/refuse":
             return http.HTTPStatus.FORBIDDEN, [], b""
         await asyncio.sleep(0)
@@ -649,6 +652,34 @@ async def test_a_framework_that_refuses() -> None:
     assert b"".join(transport.written).startswith(b"HTTP/1.1 403 Forbidden\r\n")
     # The framework may still write to the transport: its stream has no end yet.
     assert transport.calls == ["close"]
+    await until(lambda: not server.connections)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "text"),
+    [
+        ("Sec-WebSocket-Key", b"400 Bad Request", b"missing Sec-WebSocket-Key header"),
+        ("Upgrade", b"426 Upgrade Required", b"missing Upgrade header"),
+    ],
+)
+async def test_a_framework_that_checks_requests(
+    name: str, status: bytes, text: bytes
+) -> None:
+    """What its check finds wrong is answered as what ours does."""
+    server = FakeServer()
+    transport = FakeTransport()
+    connection = Framework(server, transport)
+    transport.protocol = connection
+    connection.connection_made(transport)
+    lines = REQUEST.splitlines(keepends=True)
+    wrong = [line for line in lines if not line.startswith(name.encode() + b":")]
+    assert len(wrong) == len(lines) - 1
+    connection.data_received(b"".join(wrong) + b"\r\n")
+    await until(lambda: transport.written)
+    head, _, body = b"".join(transport.written).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 " + status + b"\r\n")
+    assert body.startswith(b"Failed to open a WebSocket connection: " + text)
+    assert isinstance(connection.protocol.handshake_exc, InvalidHandshake)
     await until(lambda: not server.connections)
 
 

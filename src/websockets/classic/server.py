@@ -272,6 +272,11 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             answer = await call(self.process_request, request.path, request.headers)
         except AbortHandshake as exc:
             answer = exc.status, exc.headers, exc.body
+        except InvalidHandshake as exc:
+            # The hook has checked the request by itself.
+            assert isinstance(self.protocol, ServerProtocol)
+            self.protocol.handshake_exc = exc
+            answer = self.protocol._reject_for(exc)
         if answer is None or isinstance(answer, Response):
             return answer
         return _make_response(answer)
