@@ -342,6 +342,21 @@ async def test_failing_half_closes_and_waits(opened: Opened) -> None:
     await connection.wait_closed()
 
 
+async def test_failing_a_connection_that_was_reset_meanwhile(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, transport = opened
+
+    def write_eof() -> None:
+        raise OSError(107, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(transport, "write_eof", write_eof)
+    connection.fail_connection(1011, "oops")
+    connection.connection_lost(ConnectionResetError())
+    await connection.wait_closed()
+    assert connection.close_sent is not None
+
+
 async def test_the_closing_handshake_ends_the_stream_once(opened: Opened) -> None:
     connection, transport = opened
     deliver(connection, masked((1, b"a"), (8, b"\x03\xe8")))
@@ -504,7 +519,11 @@ async def test_debug_records(logs: Logs) -> None:
     assert "x connection lost: reset by peer" in texts
 
 
-async def test_a_refusal_waits_for_the_peer_only_so_long() -> None:
+async def test_a_refusal_waits_for_the_peer_only_so_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Connections of frameworks' servers are closed at once.
+    monkeypatch.setattr("websockets.classic.server.WebSocketServer", FakeServer)
     server = FakeServer()
 
     async def handler(websocket: Any) -> None:

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import logging
 import sys
 import time
@@ -540,7 +541,9 @@ class Engine:
             # sends could reset the connection before it reads.
             if self.protocol.debug:
                 self.logger.debug("x half-closing TCP connection")
-            transport.write_eof()
+            with contextlib.suppress(OSError):
+                # The peer may have reset the connection; its loss is told soon.
+                transport.write_eof()
             self._linger()
             return
         if self.protocol.debug:
