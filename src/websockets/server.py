@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import email.utils
 import http
 import re
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from collections.abc import Callable, Sequence
 from .client import check_upgrade, get_single
 from .codes import Side, State
 from .datastructures import Headers
+from .dates import format_date
 from .exceptions import (
     InvalidHandshake,
     InvalidHeader,
@@ -205,7 +205,7 @@ class ServerProtocol(Protocol):
                 "See server log for more information.\n",
             )
         headers = Headers()
-        headers["Date"] = email.utils.formatdate(usegmt=True)
+        headers["Date"] = format_date()
         headers["Upgrade"] = "websocket"
         headers["Connection"] = "Upgrade"
         headers["Sec-WebSocket-Accept"] = accept_key(key)
@@ -291,7 +291,7 @@ class ServerProtocol(Protocol):
         status = http.HTTPStatus(status)
         body = text.encode()
         headers = Headers()
-        headers["Date"] = email.utils.formatdate(usegmt=True)
+        headers["Date"] = format_date()
         headers["Connection"] = "close"
         headers["Content-Length"] = str(len(body))
         headers["Content-Type"] = "text/plain; charset=utf-8"

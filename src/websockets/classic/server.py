@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import functools
 import http
 import warnings
@@ -22,6 +21,7 @@ from ..asyncio.listening import Listener
 from ..asyncio.serving import ServerSide, call
 from ..codes import State
 from ..datastructures import Headers, HeadersLike
+from ..dates import format_date
 from ..exceptions import InvalidHandshake
 from ..extensions.base import Extension, ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
@@ -287,7 +287,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         if response.status_code == 101:
             self.origin = getattr(self.protocol, "origin", None)
             self._add_extra_headers(request, headers)
-        _set_default(headers, "Date", _now)
+        _set_default(headers, "Date", format_date)
         if self.server_header is not None:
             _set_default(headers, "Server", lambda: self.server_header or "")
         return await self._change(self._process_response, request, response)
@@ -712,7 +712,3 @@ def _make_response(answer: Any) -> Response:
 def _set_default(headers: Headers, name: str, make: Callable[[], str]) -> None:
     if name not in headers:
         headers[name] = make()
-
-
-def _now() -> str:
-    return email.utils.formatdate(usegmt=True)
