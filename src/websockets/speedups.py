@@ -29,10 +29,9 @@ _LARGE = 8000
 
 _ALL_BYTES = bytes(range(256))
 
-# Headers of short unmasked frames by first byte and length.
-_SHORT_HEADERS = [
-    [bytes((first, length)) for length in range(126)] for first in range(256)
-]
+# Headers of short unmasked frames by first byte and length. Few first bytes are ever
+# used; all together would take a megabyte, and milliseconds of the import.
+_SHORT_HEADERS: list[list[bytes]] = [[]] * 256
 
 
 def apply_mask(data: BytesLike, mask: BytesLike) -> bytes:
@@ -177,10 +176,17 @@ def build_frame(first: int, data: BytesLike) -> bytes:
     """
     size = len(data)
     if size < 126:
-        return _SHORT_HEADERS[first][size] + data
+        return (_SHORT_HEADERS[first] or _make_headers(first))[size] + data
     if size < 65536:
         return struct.pack("!BBH", first, 126, size) + data
     return struct.pack("!BBQ", first, 127, size) + data
+
+
+def _make_headers(first: int) -> list[bytes]:
+    """Make the headers of short frames with this first byte, and keep them."""
+    # Stored when they're complete: other threads build frames, too.
+    headers = _SHORT_HEADERS[first] = [bytes((first, size)) for size in range(126)]
+    return headers
 
 
 def take_bytes(data: bytearray, start: int, stop: int, key: int) -> bytes:
