@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import uuid
 
 import pytest
 
@@ -14,6 +15,7 @@ from websockets.utils import (
     generate_key,
     generate_mask,
     get_socket_name,
+    make_id,
 )
 
 
@@ -26,6 +28,12 @@ def test_keys_are_16_bytes_and_differ() -> None:
     keys = {generate_key() for _ in range(10)}
     assert len(keys) == 10
     assert {len(base64.b64decode(key, validate=True)) for key in keys} == {16}
+
+
+def test_identifiers_differ() -> None:
+    one, other = make_id(), make_id()
+    assert isinstance(one, uuid.UUID)
+    assert one != other
 
 
 def test_masks_are_4_bytes_and_differ() -> None:

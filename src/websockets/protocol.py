@@ -20,7 +20,6 @@ The opening handshake belongs to :class:`~websockets.client.ClientProtocol` and
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -50,9 +49,11 @@ from .imports import lazy_import
 from .reader import MAX_FRAGMENTS, FrameReader
 from .speedups import build_frame
 from .typing import BytesLike, LoggerLike, Subprotocol
-from .utils import apply_mask, generate_mask
+from .utils import apply_mask, generate_mask, make_id
 
 if TYPE_CHECKING:
+    import uuid
+
     from .extensions.base import Extension
 
 __all__ = ["SEND_EOF", "Protocol", "Side", "State"]
@@ -186,7 +187,7 @@ class Protocol:
     def id(self) -> uuid.UUID:
         """Unique identifier of the connection, for logs."""
         if self._id is None:
-            self._id = uuid.uuid4()
+            self._id = make_id()
         return self._id
 
     @id.setter

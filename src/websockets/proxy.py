@@ -8,7 +8,6 @@ opens a tunnel through an HTTP proxy (RFC 9110, 9.3.6).
 from __future__ import annotations
 
 import dataclasses
-import urllib.parse
 
 from .datastructures import Headers
 from .exceptions import InvalidProxy, InvalidURI
@@ -100,7 +99,10 @@ def parse_proxy(proxy: str) -> Proxy:
     username, password = parts.user_info or (None, None)
     _check_rest(proxy, parts)
     _check_credentials(proxy, scheme, username or "", password or "")
-    port = urllib.parse.urlsplit(f"//{rest}").port or _DEFAULT_PORTS[scheme]
+    # Parsing the URI has imported it.
+    from urllib.parse import urlsplit
+
+    port = urlsplit(f"//{rest}").port or _DEFAULT_PORTS[scheme]
     return Proxy(scheme, parts.host, port, username, password)
 
 

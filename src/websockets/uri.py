@@ -2,16 +2,21 @@
 
 An IRI (RFC 3987) is accepted and turned into a URI: the host by IDNA, the rest by
 percent-encoding its UTF-8. What is percent-encoded already stays as it is.
+
+Servers never take a URI apart, so what that needs of the standard library, and takes
+a while to import, is imported where it is used.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import re
-import urllib.parse
+from typing import TYPE_CHECKING
 
 from .exceptions import InvalidURI
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 __all__ = ["WebSocketURI", "parse_uri"]
 
@@ -19,12 +24,9 @@ __all__ = ["WebSocketURI", "parse_uri"]
 # the rest is encoded.
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
-# RFC 3987, 2.2: control characters and white space of any script, and surrogates,
-# which aren't characters.
-_NEVER = re.compile(
-    r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-    r"\ud800-\udfff]"
-)
+# RFC 3987, 2.2: white space of any script, control characters, and surrogates, which
+# aren't characters.
+_NEVER = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # An authority's end when it has brackets: an address and a port. urllib.parse
 # overlooks text before and behind the brackets.
@@ -113,20 +115,22 @@ def parse_uri(uri: str) -> WebSocketURI:
     )
 
 
-def _split(uri: str) -> urllib.parse.SplitResult:
+def _split(uri: str) -> SplitResult:
     """Split a URI that has no character that no URI may have."""
+    from urllib.parse import urlsplit
+
     # urllib.parse would drop some of these silently.
     if bad := _NEVER.search(uri):
         shown = uri.encode("unicode_escape", "surrogatepass").decode()
         raise InvalidURI(shown, f"character {bad[0]!r} isn't allowed")
     try:
-        return urllib.parse.urlsplit(uri)
+        return urlsplit(uri)
     except ValueError:
         # Without its cause, which may show the password.
         raise InvalidURI(uri, "hostname isn't valid") from None
 
 
-def _check_parts(uri: str, parts: urllib.parse.SplitResult) -> None:
+def _check_parts(uri: str, parts: SplitResult) -> None:
     """Refuse URIs that aren't WebSocket URIs."""
     if parts.scheme not in _DEFAULT_PORTS:
         raise InvalidURI(uri, "scheme isn't ws or wss")
@@ -139,7 +143,7 @@ def _check_parts(uri: str, parts: urllib.parse.SplitResult) -> None:
         raise InvalidURI(uri, "username provided without password")
 
 
-def _port(uri: str, parts: urllib.parse.SplitResult) -> int:
+def _port(uri: str, parts: SplitResult) -> int:
     """Return the TCP port."""
     try:
         port = parts.port
@@ -150,7 +154,7 @@ def _port(uri: str, parts: urllib.parse.SplitResult) -> int:
     return _DEFAULT_PORTS[parts.scheme] if port is None else port
 
 
-def _host(uri: str, parts: urllib.parse.SplitResult) -> str:
+def _host(uri: str, parts: SplitResult) -> str:
     """Return the host in ASCII, in lower case and without brackets."""
     host = parts.hostname or ""
     if len(host) > _MAX_HOST_LENGTH:
@@ -166,11 +170,13 @@ def _host(uri: str, parts: urllib.parse.SplitResult) -> str:
 
 def _check_address(end: str, host: str) -> str:
     """Return the IPv6 address in brackets, or raise :exc:`ValueError`."""
+    from ipaddress import IPv6Address
+
     if not _BRACKETED.fullmatch(end):
         raise ValueError("text outside of brackets")
     # RFC 6874, 2: the percent sign before a zone is encoded.
     host = host.replace("%25", "%", 1)
-    ipaddress.IPv6Address(host)
+    IPv6Address(host)
     return host
 
 
@@ -185,9 +191,13 @@ def _check_name(host: str) -> str:
 
 def _encode(text: str) -> str:
     """Percent-encode what isn't ASCII (RFC 3987, 3.1)."""
-    return urllib.parse.quote(text, safe=_ASCII)
+    from urllib.parse import quote
+
+    return quote(text, safe=_ASCII)
 
 
 def _decode(text: str) -> str:
     """Undo percent-encoding."""
-    return urllib.parse.unquote(text, errors="surrogateescape")
+    from urllib.parse import unquote
+
+    return unquote(text, errors="surrogateescape")

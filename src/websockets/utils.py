@@ -1,17 +1,19 @@
 """Floor 1, bytes: the small computations of RFC 6455.
 
 Keys of the opening handshake, masking keys, masking in plain Python, how a socket's
-address is shown, and limits that the environment may set.
+address is shown, names of connections, and limits that the environment may set.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .speedups import apply_mask
+
+if TYPE_CHECKING:
+    import uuid
 
 __all__ = [
     "accept_key",
@@ -20,6 +22,7 @@ __all__ = [
     "generate_key",
     "generate_mask",
     "get_socket_name",
+    "make_id",
 ]
 
 # RFC 6455, 1.3.
@@ -39,10 +42,21 @@ def accept_key(key: str) -> str:
         key: the value of the request's Sec-WebSocket-Key header.
 
     """
+    # With it comes OpenSSL's part of it, which takes a while to import.
+    import hashlib
+
     # RFC 6455, 4.2.2, 5.4. No secret depends on SHA-1 here, so that systems that
     # forbid it for security purposes allow it.
     digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
     return base64.b64encode(digest).decode()
+
+
+def make_id() -> uuid.UUID:
+    """Return a fresh identifier for a connection."""
+    # It takes a while to import, and most connections are never asked for theirs.
+    from uuid import uuid4
+
+    return uuid4()
 
 
 # Masking keys not used yet, and how many are fetched at once: asking the operating

@@ -7,7 +7,6 @@ connection and perform the handshake in their own way.
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import inspect
 import logging
 import math
@@ -326,6 +325,9 @@ async def _current(source: T | Callable[[], Any]) -> T:
 
 def _retry_after(exc: Exception) -> float:
     """Return how many seconds a refusal asks to wait (RFC 9110, 10.2.3)."""
+    # It takes a while to import, and most servers don't ask for anything.
+    from email.utils import parsedate_to_datetime
+
     if not isinstance(exc, (InvalidStatus, InvalidProxyStatus)):
         return 0.0
     [value] = exc.response.headers.get_all("Retry-After")[:1] or [""]
@@ -333,7 +335,7 @@ def _retry_after(exc: Exception) -> float:
         seconds = float(value)
     else:
         try:
-            when = email.utils.parsedate_to_datetime(value)
+            when = parsedate_to_datetime(value)
         except ValueError:
             return 0.0
         seconds = when.timestamp() - time.time()

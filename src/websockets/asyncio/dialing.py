@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import ssl as ssl_module
-import urllib.parse
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -136,7 +135,10 @@ def find_redirect(uri: WebSocketURI, uri_text: str, response: Response) -> str |
     location = response.headers.get("Location")
     if response.status_code not in _REDIRECTS or location is None:
         return None
-    target = urllib.parse.urljoin(_to_http(uri_text), location)
+    # It takes a while to import; servers never need it.
+    from urllib.parse import urljoin
+
+    target = urljoin(_to_http(uri_text), location)
     target = _to_ws(target)
     following = parse_uri(target)
     if uri.secure and not following.secure:

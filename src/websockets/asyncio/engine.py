@@ -33,9 +33,8 @@ import contextlib
 import logging
 import sys
 import time
-import uuid
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..codes import CloseCode, Side, State
 from ..exceptions import ConnectionClosed
@@ -48,6 +47,9 @@ from ..session.settings import Settings
 from ..typing import BytesLike, LoggerLike, Subprotocol
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
 from .waiters import Waiter
+
+if TYPE_CHECKING:
+    import uuid
 
 __all__ = ["Engine"]
 

@@ -25,7 +25,6 @@ megabyte, and they disagree with it on what is wrong with data that is corrupt.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
 import os
 import sys
@@ -292,6 +291,9 @@ def _is_reach_of_nine_bits_short() -> bool:
     place, so we look: if it reaches 257 bytes back, it finds what is repeated here,
     and the result gets shorter.
     """
+    # It takes a while to import, and only this question needs it.
+    import hashlib
+
     digests = (hashlib.sha256(bytes([i])).digest() for i in range(9))
     repeated = b"".join(digests)[:257] * 2
     encoder = zlib.compressobj(wbits=-9)

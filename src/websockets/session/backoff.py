@@ -9,7 +9,6 @@ while: a server that accepts and closes at once is not a server that works.
 from __future__ import annotations
 
 import os
-import random
 
 __all__ = ["Backoff"]
 
@@ -79,6 +78,9 @@ class Backoff:
 
     def failed(self) -> float:
         """Note that an attempt failed; return how many seconds to wait."""
+        # It takes a while to import, and most attempts succeed.
+        import random
+
         limit = self.limit()
         self.attempts += 1
         return limit * random.uniform(_LEAST_PART, 1)
