@@ -18,11 +18,13 @@ from faces.support import (
     raw_server,
     turns,
     until,
+    uri_of,
 )
 from websockets.exceptions import (
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
+    InvalidHandshake,
     ProtocolError,
 )
 from websockets.frames import Close
@@ -295,3 +297,33 @@ async def test_the_peer_half_closes(face: Face) -> None:
             await raw.handshake()
             raw.writer.write_eof()
             await raw.read_all()
+
+
+async def test_when_receivers_are_told_the_connection_is_lost(face: Face) -> None:
+    """Not before: who is told closes the connection, and that must not wait then."""
+
+    async def handler(websocket: Any) -> None:
+        pass
+
+    async with face.serve(handler, "localhost", 0) as server:
+        client = await face.connect(uri_of(server))
+        with pytest.raises(ConnectionClosedOK):
+            await client.recv()
+        with pytest.raises(StopIteration):
+            client.close().__await__().send(None)
+
+
+async def test_the_causes_of_a_refusal_come_to_an_end(face: Face) -> None:
+    async def script(raw: Raw) -> None:
+        await raw.read_head()
+        raw.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_server(script) as uri:
+        with pytest.raises(InvalidHandshake) as caught:
+            await face.connect(uri)
+    seen: list[BaseException] = []
+    exc: BaseException | None = caught.value
+    while exc is not None:
+        assert exc not in seen
+        seen.append(exc)
+        exc = exc.__cause__ or exc.__context__

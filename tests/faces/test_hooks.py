@@ -472,7 +472,7 @@ async def test_overridden_methods_of_clients_are_called(face: Face) -> None:
         ) as client:
             assert [message async for message in client] == ["<'no path'>"]
     assert ClientEverything.calls == [
-        "connection_made", "handshake", "data_received", "close", "connection_lost",
+        "connection_made", "handshake", "data_received", "connection_lost", "close",
     ]  # fmt: skip
 
 

@@ -193,7 +193,8 @@ class Connection(Engine):
             if self._session.held:
                 self._read_held()
                 continue
-            if self.protocol._state is CLOSED:
+            if self._lost:
+                # The end of the stream comes first; close() would still wait.
                 raise self._closed_error()
             await self._park()
         self._budget -= 1

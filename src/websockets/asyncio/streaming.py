@@ -11,7 +11,6 @@ import codecs
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from ..codes import State
 from ..exceptions import ConcurrencyError
 from ..session.inbox import Fragments, Message
 from ..typing import Data
@@ -138,7 +137,7 @@ class MessageStream(Generic[DataT]):
             if connection._session.held:
                 connection._read_held()
                 continue
-            if connection.protocol.state is State.CLOSED:
+            if connection._lost:
                 self._ended = True
                 inbox.end_stream()
                 raise connection._closed_error()
