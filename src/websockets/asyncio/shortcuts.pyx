@@ -132,19 +132,21 @@ cdef class Operation:
 
     def throw(self, typ, value=None, traceback=None):
         """Raise an exception where the operation waits."""
-        if self.stage == DELEGATED:
-            try:
-                return self.inner.throw(typ, value, traceback)
-            except BaseException:
-                self._finish()
-                raise
-        self.close()
         if not isinstance(typ, BaseException):
             if value is None:
                 typ = typ()
             else:
                 typ = value if isinstance(value, BaseException) else typ(value)
-        raise typ if traceback is None else typ.with_traceback(traceback)
+        if traceback is not None:
+            typ = typ.with_traceback(traceback)
+        if self.stage == DELEGATED:
+            try:
+                return self.inner.throw(typ)
+            except BaseException:
+                self._finish()
+                raise
+        self.close()
+        raise typ
 
     def close(self):
         """Wait no more."""
