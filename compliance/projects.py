@@ -110,5 +110,12 @@ PROJECTS = {
             "-k",
             "websocket or graphqlws or phoenix or appsync",
         ),
+        excused={
+            "tests.test_websocket_query::test_websocket_using_ssl_connection[": (
+                "The test asserts that websockets.connect gives the modern "
+                "ClientConnection. Ours gives the classic one, which has the modern "
+                "one's attributes too; gql itself works with it."
+            ),
+        },
     ),
 }
