@@ -24,9 +24,11 @@ MODULES = [
     "session/inbox",
     "session/clock",
     "session/session",
+    "asyncio/loops",
     "asyncio/waiters",
     "asyncio/engine",
     "asyncio/connection",
+    "asyncio/broadcasting",
 ]
 
 # What is written for the compiled build: a plain Python module of the same name

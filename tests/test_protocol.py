@@ -574,13 +574,6 @@ class TestForSessions:
         assert protocol.state is CLOSED
         assert take(protocol, b"") == [(1, "spam")]
 
-    def test_serialized(self) -> None:
-        protocol = make(SERVER)
-        data = frame(CLIENT, 0x81, b"spam")
-        protocol.write_serialized(data)
-        assert protocol.unsent == len(data)
-        assert sent(protocol) == [(0x81, b"spam")]
-
 
 class TestErrors:
     """What each kind of error does; the rules are in test_protocol_rules.py."""

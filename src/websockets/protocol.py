@@ -758,11 +758,6 @@ class Protocol:
             # Transports keep what they can't write at once: nothing mutable.
             self.writes.append(data if type(data) is bytes else bytes(data))
 
-    def write_serialized(self, data: bytes) -> None:
-        """Write a frame that is bytes already: a server's, so without a mask."""
-        self.unsent += len(data)
-        self.writes.append(data)
-
     def _begin_message(self, fin: bool) -> None:
         """Check that a new message may begin, and note whether it goes on."""
         self._check_open()

@@ -62,10 +62,15 @@ def broadcast(
         )
     failures: list[Exception] = []
     for connection in connections:
-        if connection.protocol.state is not OPEN:
+        if connection.protocol._state is not OPEN:
             continue
         try:
-            _send(connection, frames)
+            if connection._message_waiters is not None:
+                raise RuntimeError("sending a fragmented message")
+            try:
+                frames.send(connection)
+            except Exception as exc:
+                raise RuntimeError("failed to write message") from exc
         except Exception as exc:
             failures.append(exc)
             if not raise_exceptions:
@@ -75,17 +80,6 @@ def broadcast(
                 )
     if failures and raise_exceptions:
         raise ExceptionGroup("skipped broadcast", failures)
-
-
-def _send(connection: Connection, frames: _Frames) -> None:
-    """Send the message to one connection."""
-    if connection._message_waiters is not None:
-        raise RuntimeError("sending a fragmented message")
-    try:
-        frames.write(connection)
-        connection.written()
-    except Exception as exc:
-        raise RuntimeError("failed to write message") from exc
 
 
 class _Frames:
@@ -104,19 +98,23 @@ class _Frames:
         self._plain: bytes | None = None
         self._compressed: dict[int, bytes] = {}
 
-    def write(self, connection: Connection) -> None:
-        """Have the protocol of a connection write the message."""
+    def send(self, connection: Connection) -> None:
+        """Send the message to one connection."""
         protocol = connection.protocol
-        compressor = protocol.compressor
-        shared = protocol.side == 0 and not protocol.debug
-        if not shared or (protocol.extensions and compressor is None):
+        deflate = protocol._deflate
+        own_way = protocol.extensions and deflate is None
+        if protocol._mask_frames or protocol.debug or own_way:
             # Masked by a key of its own, logged, or encoded in its own way.
-            protocol.write_data(self.opcode, self.data)
-        elif compressor is None or len(self.data) < TINY:
-            protocol.write_serialized(self._plain_frame())
+            protocol._write_data(self.opcode, self.data, True)
         else:
-            protocol.write_serialized(self._compressed_frame(compressor.deflate))
-            compressor.deflate.drop_encoder()
+            if deflate is None or len(self.data) < TINY:
+                frame = self._plain_frame()
+            else:
+                frame = self._compressed_frame(deflate)
+                deflate.drop_encoder()
+            protocol.unsent += len(frame)
+            protocol.writes.append(frame)
+        connection._written()
 
     def _plain_frame(self) -> bytes:
         if self._plain is None:

@@ -2,6 +2,7 @@ cimport cython
 from ..protocol cimport Protocol
 from ..session.session cimport Session
 from ..session.inbox cimport Inbox
+from .loops cimport Deadline, LoopState
 from .waiters cimport Waiter
 
 # The module's names for these, out of reach of Python.
@@ -15,7 +16,9 @@ cdef class Engine:
     cdef public Protocol protocol
     cdef public Session _session
     cdef public Inbox _inbox
-    cdef public object _settings, _handshake_waiter, _shared
+    cdef public object _settings, _handshake_waiter
+    cdef public LoopState _shared
+    cdef public Deadline _deadline
     cdef public Waiter _recv_waiter
     cdef public bytearray _buffer
     cdef public object _view, _write, _writes_to
@@ -23,7 +26,7 @@ cdef class Engine:
     cdef public int _budget
     cdef public double _turn_began
     cdef public long long _handed_over
-    cdef public object _drain_waiters, _message_waiters, _deadline, _lost_exc, _closed_waiters
+    cdef public object _drain_waiters, _message_waiters, _lost_exc, _closed_waiters
     cpdef buffer_updated(self, Py_ssize_t nbytes)
     @cython.locals(session=Session, protocol=Protocol, waiter=Waiter)
     cdef _pump(self)

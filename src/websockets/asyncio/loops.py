@@ -138,18 +138,18 @@ class LoopState:
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for member in dirty:
-            # A transport that fails mustn't keep others from writing.
-            self._call(member.flush_collected)
+            try:
+                member.flush_collected()
+            except Exception as exc:
+                # A transport that fails mustn't keep others from writing.
+                self._report(exc)
 
-    def _call(self, function: Callable[..., None], *args: Any) -> None:
-        """Call a member; tell the event loop if that fails."""
-        try:
-            function(*args)
-        except Exception as exc:
-            loop = self._loop()
-            assert loop is not None
-            message = "exception in a connection's callback"
-            loop.call_exception_handler({"message": message, "exception": exc})
+    def _report(self, exc: Exception) -> None:
+        """Tell the event loop that a connection has failed."""
+        loop = self._loop()
+        assert loop is not None
+        message = "exception in a connection's callback"
+        loop.call_exception_handler({"message": message, "exception": exc})
 
     # Deadlines.
 
@@ -205,6 +205,9 @@ class LoopState:
                 self._void -= 1
                 continue
             member, deadline.member = deadline.member, None
-            self._call(member.check_deadlines, max(now, deadline.when))
+            try:
+                member.check_deadlines(max(now, deadline.when))
+            except Exception as exc:
+                self._report(exc)
         if self._deadlines and self._handle is None:
             self._arm(self._deadlines[0].when)

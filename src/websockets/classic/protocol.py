@@ -290,7 +290,7 @@ class WebSocketCommonProtocol(FastConnection, asyncio.BufferedProtocol):
             raise ValueError(f"opcode must be 0, 1 or 2 for a message; got {opcode!r}")
         await self.ensure_open()
         _SENDING[opcode](self.protocol, data, fin)
-        self._written()
+        self.written()
         await self.drain()
 
     async def drain(self) -> None:

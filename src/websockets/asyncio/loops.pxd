@@ -1,0 +1,17 @@
+cdef class Deadline:
+    cdef public object member
+    cdef public double when
+    cdef public long long number
+
+cdef class LoopState:
+    cdef public object _loop, _context, _handle
+    cdef public list _dirty, _deadlines
+    cdef public double _handle_at
+    cdef public long long _number, _void
+    cdef public bytearray buffer
+    cdef public object view
+    cdef public bint shares_reads
+
+    cpdef flush_soon(self, member)
+    cpdef add_deadline(self, double when, member)
+    cpdef drop_deadline(self, Deadline deadline)
