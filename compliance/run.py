@@ -9,7 +9,6 @@ differently is listed. See README.md.
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 from collections import Counter
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from environments import (
+from projects import PROJECTS, RUNNER, Project
+from venvs import (
     BUILDS,
     ENVS,
     ROOT,
@@ -32,7 +32,6 @@ from environments import (
     pip,
     say,
 )
-from projects import PROJECTS, RUNNER, Project
 
 #: How long one project's tests may take on one build, in seconds, and one test.
 SUITE_TIMEOUT = 1800.0
@@ -177,6 +176,8 @@ def run_pytest(
 
 def limit_memory() -> None:
     """Have what goes wrong go wrong there, and not on the whole machine."""
+    import resource
+
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from environments import (
+from venvs import (
     BUILDS,
     HERE,
     ROOT,
