@@ -545,6 +545,19 @@ class TestForSessions:
             take(right, b"".join(left.data_to_send()))
         assert info.value.current_size == (10 if extension == "deflate" else 50)
 
+    def test_limit_of_fragments(self) -> None:
+        """It is one of what is inflated."""
+        left, right = make(CLIENT), make(SERVER, max_size=(None, 10))
+        for protocol in left, right:
+            protocol.use_extensions([PerMessageDeflate(False, False, 15, 15)])
+        left.send_binary(b"x" * 10, fin=False)
+        left.send_continuation(b"x" * 10, fin=True)
+        content = b"".join(left.data_to_send())
+        assert [data for _, data in take(right, content)] == [b"x" * 10] * 2
+        left.send_binary(b"x" * 100)
+        with pytest.raises(PayloadTooBig):
+            take(right, b"".join(left.data_to_send()))
+
     def test_early_data_of_framework(self) -> None:
         protocol = make(CLIENT, state=CONNECTING)
         data = frame(CLIENT, 0x81, b"spam")

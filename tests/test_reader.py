@@ -347,9 +347,12 @@ class TestLimits:
     def test_attributes(self) -> None:
         reader = FrameReader(masked=False, max_size=3, max_frame_size=2)
         assert (reader.max_size, reader.max_frame_size) == (3, 2)
-        assert reader.budget() == 3
-        reader.max_size = reader.max_frame_size = None
+        assert reader.budget() == 2
+        reader.max_size = None
+        assert reader.budget() == 2
+        reader.max_frame_size = None
         assert (reader.max_size, reader.max_frame_size) == (None, None)
+        assert reader.budget() is None
         assert reader.budget() is None
         reader.feed(b"\x82\x7f" + NO_LIMIT.to_bytes(8, "big"))
         assert not reader.read_frame()

@@ -539,11 +539,13 @@ class FrameReader:
         self.message_size += size
 
     def budget(self) -> int | None:
-        """Return how many bytes the current message may still have."""
-        if self._max_size == NO_LIMIT:
-            return None
+        """Return how many bytes the current frame's content may have."""
         # The limit may have been lowered in the middle of the message.
-        return max(self._max_size - self.message_size, 0)
+        left = max(self._max_size - self.message_size, 0)
+        if self._max_size == NO_LIMIT:
+            left = NO_LIMIT
+        left = min(left, self._max_frame_size)
+        return None if left == NO_LIMIT else left
 
 
 _NOTHING = bytearray()
