@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websockets.datastructures import Headers, MultipleValuesError
+from websockets.datastructures import Headers, MultipleValuesError, pack
 
 
 @pytest.fixture
@@ -248,6 +248,62 @@ class TestSafety:
             block = headers.serialize()
             assert block.count(b"\r") == block.count(b"\n") == 2
             assert block.split(b": ", 1)[0].decode() == name
+
+
+class TestPacking:
+    @given(
+        st.lists(
+            st.tuples(
+                st.from_regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", fullmatch=True),
+                st.from_regex(r"[\t\x20-\x7e\x80-\xff\udc80-\udcff]*", fullmatch=True),
+            )
+        )
+    )
+    def test_nothing_changes(self, pairs: list[tuple[str, str]]) -> None:
+        headers, same = Headers(pairs), Headers(pairs)
+        pack(headers)
+        assert headers._text == str(same)[:-2]
+        assert list(headers.raw_items()) == list(same.raw_items()) == pairs
+        assert headers == same
+        assert not hasattr(headers, "_text")
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda headers: headers.clear(),
+            lambda headers: headers.update(A="1"),
+            lambda headers: headers.pop("Connection"),
+            lambda headers: headers["SERVER"] if "x" in headers else None,
+            lambda headers: copy.deepcopy(headers).clear(),
+            lambda headers: pickle.loads(pickle.dumps(headers)).clear(),
+        ],
+    )
+    def test_packed_headers_can_be_used(self, use, headers: Headers) -> None:  # type: ignore[no-untyped-def]
+        same = headers.copy()
+        pack(headers)
+        for _ in range(2):
+            use(headers)
+            use(same)
+            assert repr(headers) == repr(same)
+            pack(headers)
+            pack(headers)
+            headers["B"] = same["B"] = "2"
+            same["Connection"] = headers["Connection"] = "x"
+            assert repr(headers) == repr(same)
+
+    def test_subclasses_are_left_alone(self) -> None:
+        class Special(Headers):
+            pass
+
+        headers = Special(A="1")
+        pack(headers)
+        assert not hasattr(headers, "_text")
+
+    def test_attributes_that_are_not_there(self, headers: Headers) -> None:
+        with pytest.raises(AttributeError, match="'Headers' object has no .* 'other'"):
+            headers.other  # type: ignore[attr-defined]  # noqa: B018
+        with pytest.raises(AttributeError, match="no attribute '_text'"):
+            Headers.__new__(Headers)._list  # noqa: B018
 
 
 def test_error_with_several_arguments() -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-__all__ = ["Headers", "HeadersLike", "MultipleValuesError"]
+__all__ = ["Headers", "HeadersLike", "MultipleValuesError", "pack"]
 
 # RFC 9110, 5.6.2: token.
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -100,11 +100,14 @@ class Headers(MutableMapping[str, str]):
 
     """
 
-    __slots__ = ("_dict", "_list")
+    __slots__ = ("_dict", "_list", "_text")
 
-    # A name's only value as it is: a connection keeps its headers as long as it lives.
+    # A connection keeps its headers as long as it lives. So these two aren't there
+    # while headers are packed, and a name's only value stands in the first as it is.
     _dict: dict[str, str | list[str]]
     _list: list[tuple[str, str]]
+    # All that packed headers have: a text, in which each ends with CRLF.
+    _text: str
 
     def __init__(self, *args: HeadersLike, **kwargs: str) -> None:
         self._dict = {}
@@ -120,6 +123,32 @@ class Headers(MutableMapping[str, str]):
         for name, value in pairs:
             self._index(_KNOWN_NAMES.get(name) or name.lower(), value)
         return self
+
+    def _pack(self) -> None:
+        """Take less room until the headers are used next."""
+        self._text = "".join([f"{name}: {value}\r\n" for name, value in self._list])
+        del self._list, self._dict
+
+    def _unpack(self) -> None:
+        """Undo :meth:`_pack`."""
+        lines = self._text.split("\r\n")[:-1]
+        pairs = [tuple(line.split(": ", 1)) for line in lines]
+        unpacked = self._of_checked(pairs)  # type: ignore[arg-type]
+        self._list, self._dict = unpacked._list, unpacked._dict
+        del self._text
+
+    if TYPE_CHECKING:
+        pass  # With this method, they would find any attribute.
+    else:
+
+        def __getattr__(self, name):
+            """Unpack the headers when they are used first."""
+            if name not in ("_dict", "_list"):
+                raise AttributeError(
+                    f"{type(self).__name__!r} object has no attribute {name!r}"
+                )
+            self._unpack()
+            return getattr(self, name)
 
     def _index(self, lower: str, value: str) -> None:
         """Add a value under a name that is in lower case."""
@@ -253,6 +282,13 @@ class Headers(MutableMapping[str, str]):
     def raw_items(self) -> Iterator[tuple[str, str]]:
         """Iterate over all names and values, in order and as they were written."""
         return iter(self._list)
+
+
+def pack(headers: object) -> None:
+    """Have headers take less room, by a few hundred bytes, until they are used."""
+    # A subclass may have ideas of its own about attributes that aren't there.
+    if type(headers) is Headers:
+        headers._pack()
 
 
 class SupportsKeysAndGetItem(Protocol):
