@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,10 @@ class TestPings:
         assert pings.acknowledge(b"2", 15.0) == []
         assert pings.acknowledge(b"1", 15.0) == []
         assert pings.latency == 2.0
+
+    def test_no_room_is_kept(self, pings: PingLedger[str]) -> None:
+        pings.acknowledge(b"3", 13.0)
+        assert sys.getsizeof(pings._pings) == sys.getsizeof({})
 
     def test_payload_may_come_again(self, pings: PingLedger[str]) -> None:
         pings.acknowledge(b"1", 13.0)

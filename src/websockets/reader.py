@@ -172,10 +172,10 @@ class FrameReader:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._validator: codecs.IncrementalDecoder | None = None
         # The chunk being read, and what stays behind of those before it.
-        self._data = bytearray()
+        self._data = _NOTHING
         self._pos = 0
         self._end = 0
-        self._tail = bytearray()
+        self._tail = _NOTHING
         # The payload under way, how much of it is missing, how much was checked.
         self._partial: Payload | None = None
         self._missing = 0
@@ -235,7 +235,7 @@ class FrameReader:
         if self._tail:
             self._tail += data if size < 0 else memoryview(data)[:size]
             self._data = self._tail
-            self._tail = bytearray()
+            self._tail = _NOTHING
             self._end = len(self._data)
         elif size < 0:
             self._data = bytearray(data)
@@ -257,7 +257,7 @@ class FrameReader:
         """Forget whatever was fed and not read."""
         self._data = _NOTHING
         self._pos = self._end = self._missing = 0
-        self._tail = bytearray()
+        self._tail = _NOTHING
         self._partial = None
 
     @property

@@ -94,6 +94,9 @@ class PingLedger(Generic[Waiter]):
                 answered.append((waiter, now - sent_at))
             if payload == data:
                 self.latency = now - sent_at
+                if not self._pings:
+                    # A dictionary keeps the room that it once needed.
+                    self._pings = {}
                 return answered
 
     def abandon(self) -> list[Waiter]:

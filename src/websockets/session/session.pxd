@@ -10,7 +10,8 @@ cdef class Session:
     cdef public Protocol protocol
     cdef public Inbox inbox
     cdef public Clock clock
-    cdef public object outbox, pings
+    cdef public object pings
+    cdef object _outbox
     cdef public list pongs
     cdef public bint held, dropping
     @cython.locals(protocol=Protocol, reader=FrameReader, inbox=Inbox, inflated="long long", opcode=int)

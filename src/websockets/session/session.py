@@ -50,11 +50,11 @@ class Session:
     """
 
     __slots__ = (
+        "_outbox",
         "clock",
         "dropping",
         "held",
         "inbox",
-        "outbox",
         "pings",
         "pongs",
         "protocol",
@@ -63,12 +63,19 @@ class Session:
     def __init__(self, protocol: Protocol, inbox: Inbox, clock: Clock) -> None:
         self.protocol = protocol
         self.inbox = inbox
-        self.outbox = Outbox(protocol)
+        self._outbox: Outbox | None = None
         self.clock = clock
         self.pings: PingLedger[Any] = PingLedger()
         self.pongs: list[bytes] = []
         self.held = False
         self.dropping = False
+
+    @property
+    def outbox(self) -> Outbox:
+        """What cuts messages into frames; few connections need it."""
+        if self._outbox is None:
+            self._outbox = Outbox(self.protocol)
+        return self._outbox
 
     def receive(
         self,
