@@ -24,6 +24,7 @@ from byhand import (
     split,
     text,
 )
+from websockets.codes import State
 from websockets.exceptions import (
     InvalidHandshake,
     InvalidMessage,
@@ -682,6 +683,17 @@ class TestLogging:
             "connection open",
         ]
         assert caplog.records[-1].levelname == "INFO"
+
+    def test_logger_is_not_used_in_vain(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.WARNING, "websockets.server")
+        protocol = ServerProtocol()
+        # What engines wrap it in takes memory as long as the connection lives.
+        protocol.wrap_logger(lambda logger: pytest.fail("the logger was used"))
+        protocol.receive_data(request())
+        (event,) = protocol.events_received()
+        assert isinstance(event, Request)
+        protocol.send_response(protocol.accept(event))
+        assert protocol.state is State.OPEN
 
     def test_refused(self, caplog: pytest.LogCaptureFixture) -> None:
         lines = self.log(caplog, replaced("Sec-WebSocket-Version", "8"))

@@ -69,6 +69,15 @@ class ClientProtocol(Protocol):
 
     """
 
+    __slots__ = (
+        "_handshake",
+        "available_extensions",
+        "available_subprotocols",
+        "key",
+        "origin",
+        "uri",
+    )
+
     logger_name = "websockets.client"
 
     def __init__(

@@ -13,6 +13,7 @@ cdef class Protocol:
     cdef public list _events, writes
     cdef public long long unsent
     cdef dict __dict__
+    cdef object __weakref__
 
     @cython.locals(first=int, size=Py_ssize_t)
     cdef _write_data(self, int opcode, data, bint fin)

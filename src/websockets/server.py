@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import http
+import logging
 import re
 from collections.abc import Callable, Sequence
 
@@ -81,6 +82,17 @@ class ServerProtocol(Protocol):
 
     """
 
+    __slots__ = (
+        "_early_data",
+        "_handshake",
+        "_judged",
+        "_select_subprotocol",
+        "available_extensions",
+        "available_subprotocols",
+        "origin",
+        "origins",
+    )
+
     logger_name = "websockets.server"
 
     #: What the log says of a response that the application made by itself.
@@ -105,8 +117,9 @@ class ServerProtocol(Protocol):
         self.available_subprotocols = subprotocols
         self._select_subprotocol = select_subprotocol
         self.origin: Origin | None = None
+        # What only the handshake needs doesn't stay.
         self._handshake: HandshakeReader | None = HandshakeReader()
-        self._early_data = bytearray()
+        self._early_data: bytearray | bytes = bytearray()
         self._judged = False
 
     # The request.
@@ -340,9 +353,11 @@ class ServerProtocol(Protocol):
         self.writes.append(data)
         if response.status_code == 101:
             self.state = State.OPEN
-            self.logger.info("connection open")
-            early_data, self._early_data = self._early_data, bytearray()
-            self.open(bytes(early_data))
+            if self._logger.isEnabledFor(logging.INFO):
+                # Else it needs no logger of its own.
+                self.logger.info("connection open")
+            early_data, self._early_data = self._early_data, b""
+            self.open(early_data)
             return
         refused = self._judged or self.handshake_exc is not None
         self.logger.info(
@@ -351,7 +366,7 @@ class ServerProtocol(Protocol):
             response.reason_phrase,
         )
         self.discard()
-        self._early_data.clear()
+        self._early_data = b""
         self.send_eof()
 
 

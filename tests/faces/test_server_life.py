@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from faces.support import (
     uri_of,
 )
 from websockets.classic.exceptions import InvalidStatusCode
+from websockets.datastructures import Headers
 from websockets.exceptions import (
     ConnectionClosedError,
     ConnectionClosedOK,
@@ -52,6 +54,32 @@ async def test_what_a_server_tells(face: Face, logs: Logs) -> None:
     assert texts[0] == f"server listening on 127.0.0.1:{port}"
     assert texts[-2:] == ["server closing", "server closed"]
     assert texts[1:-2] == ["connection open", "connection closed"]
+
+
+async def test_connections_have_what_users_give_them(face: Face) -> None:
+    known = {"path", "ws_server", "ws_handler", "origin", "extra_headers"}
+
+    async def handler(websocket: Any) -> None:
+        websocket.mine = "mine"
+        assert weakref.ref(websocket)() is websocket
+        # Ours take less room elsewhere, of which the compiled build makes the most.
+        assert not known & vars(websocket).keys()
+        # The handshake takes less, too, until it is asked for.
+        headers = vars(Headers)["_list"], vars(Headers)["_dict"]
+        for message in websocket.request, websocket.response:
+            for attribute in headers:
+                with pytest.raises(AttributeError):
+                    attribute.__get__(message.headers)
+            assert message.headers["Upgrade"] == "websocket"
+        await websocket.send(websocket.mine)
+
+    async with face.serve(handler, "127.0.0.1", 0) as server:
+        async with face.connect(uri_of(server)) as client:
+            client.mine = "client's"
+            assert weakref.ref(client)() is client
+            assert not known & vars(client).keys()
+            assert await client.recv() == "mine"
+            assert client.response_headers["Upgrade"] == "websocket"
 
 
 async def test_several_hosts(face: Face) -> None:

@@ -37,6 +37,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from ..codes import CloseCode, Side, State
+from ..datastructures import pack
 from ..exceptions import ConnectionClosed
 from ..http11 import Request, Response
 from ..protocol import Protocol
@@ -111,6 +112,8 @@ class Engine:
         transport: the transport; None until there is one.
         request: the request of the opening handshake; None until it's known.
         response: the response; None until it's known.
+        opening: on a server, whether the handshake is under way, be the client
+            there or not.
 
     """
 
@@ -135,6 +138,7 @@ class Engine:
         self.request: Request | None = None
         self.response: Response | None = None
         # The opening handshake.
+        self.opening = False
         self._handshake_waiter: asyncio.Future[None] | None = None
         self._handshake_timed_out = False
         # Reading.
@@ -164,7 +168,7 @@ class Engine:
         self._closing = False
         self._lost = False
         self._lost_exc: Exception | None = None
-        self._closed_waiters: list[asyncio.Future[None]] = []
+        self._closed_waiters: list[asyncio.Future[None]] | None = None
 
     # What is known of the connection.
 
@@ -318,6 +322,11 @@ class Engine:
         loop = self._get_loop()
         self._session.clock.opened(loop.time())
         self._arm()
+        # The handshake is kept for those who ask; few do, and later.
+        self._handshake_waiter = None
+        for message in self.request, self.response:
+            if message is not None:
+                pack(message.headers)
         if self._reading_paused:
             self._resume_reading()
         if self.protocol.reader.unread:
@@ -337,8 +346,7 @@ class Engine:
         # A subclass that overrides data_received() gets the data.
         self._copies = (
             not shared.shares_reads
-            or getattr(type(self), "data_received", None) is not Engine.data_received
-            or "data_received" in vars(self)
+            or getattr(self.data_received, "__func__", None) is not _DATA_RECEIVED
         )
         self._gathers = _WRITELINES_PAUSES or type(transport).__module__.startswith(
             ("uvloop", "aiofastnet")
@@ -691,12 +699,15 @@ class Engine:
         if self._lost:
             return
         waiter = self._get_loop().create_future()
-        self._closed_waiters.append(waiter)
+        waiters = self._closed_waiters
+        if waiters is None:
+            waiters = self._closed_waiters = []
+        waiters.append(waiter)
         try:
             await waiter
         finally:
             if not self._lost:
-                self._closed_waiters.remove(waiter)
+                waiters.remove(waiter)
 
     def fail(self, code: CloseCode | int = 1006, reason: str = "") -> None:
         """
@@ -776,6 +787,8 @@ def default_to_none(cls: type, *names: str) -> None:
 
 
 default_to_none(Engine, "loop", "transport")
+
+_DATA_RECEIVED = Engine.data_received
 
 _ACTIONS = {
     Alarm.OPEN_TIMEOUT: Engine._time_out_handshake,

@@ -61,6 +61,8 @@ class ServerConnection(ServerSide, asyncio.BufferedProtocol):
 
     """
 
+    __slots__ = ("ws_handler", "ws_server")
+
     username: str
     endpoint: Callable[..., Awaitable[Any]]
     endpoint_kwargs: Mapping[str, Any]

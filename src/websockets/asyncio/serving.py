@@ -56,14 +56,12 @@ class ServerSide(FastConnection):
         ws_server: the server: an object with the methods ``register(connection)``,
             ``unregister(connection)`` and ``is_serving()``.
         failure: what the log says when a hook raises an exception.
-        opening: whether the handshake is under way, be the client there or not.
 
     """
 
     ws_handler: Callable[[Any], Awaitable[Any]]
     ws_server: Any
     failure = _FAILURE
-    opening = False
 
     if TYPE_CHECKING:
 

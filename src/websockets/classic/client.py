@@ -41,7 +41,9 @@ __all__ = ["WebSocketClientProtocol", "connect", "unix_connect"]
 class ClassicClientProtocol(ClientProtocol):
     """Asks the classic connection's methods what they have to say."""
 
-    owner: WebSocketClientProtocol | None = None
+    __slots__ = ("owner",)
+
+    owner: WebSocketClientProtocol | None
 
     def process_extensions(self, headers: Headers) -> list[Extension]:
         """Ask :meth:`WebSocketClientProtocol.process_extensions`."""
@@ -69,6 +71,14 @@ class WebSocketClientProtocol(WebSocketCommonProtocol):
         kwargs: arguments of :class:`WebSocketCommonProtocol`.
 
     """
+
+    __slots__ = (
+        "available_extensions",
+        "available_subprotocols",
+        "extra_headers",
+        "origin",
+        "user_agent_header",
+    )
 
     is_client = True
     side = "client"

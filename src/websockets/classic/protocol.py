@@ -31,7 +31,25 @@ _SENDING: dict[int, Callable[[Protocol, BytesLike, bool], None]] = {
 }
 
 
-class WebSocketCommonProtocol(FastConnection, asyncio.BufferedProtocol):
+class _Attributes(FastConnection):
+    """
+    What classic connections have, in less room than a dictionary takes.
+
+    Their class has a dictionary besides, for attributes that users set.
+    """
+
+    __slots__ = (
+        "_host",
+        "_port",
+        "_request_headers",
+        "_response_headers",
+        "_secure",
+        "legacy_recv",
+        "path",
+    )
+
+
+class WebSocketCommonProtocol(_Attributes, asyncio.BufferedProtocol):
     """
     A WebSocket connection, whatever its side.
 

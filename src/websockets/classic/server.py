@@ -65,8 +65,10 @@ SelectSubprotocol = Callable[[Any, Sequence[Subprotocol]], Subprotocol | None]
 class ClassicServerProtocol(ServerProtocol):
     """Asks the classic connection's methods what they have to say."""
 
+    __slots__ = ("owner",)
+
     answered = "connection rejected (%d %s)"
-    owner: WebSocketServerProtocol | None = None
+    owner: WebSocketServerProtocol | None
 
     def process_origin(self, headers: Headers) -> Origin | None:
         """Ask :meth:`WebSocketServerProtocol.process_origin`."""
@@ -126,6 +128,21 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             handler; None before the request has come.
 
     """
+
+    __slots__ = (
+        "_handshake_headers",
+        "_process_request",
+        "_process_response",
+        "_select_subprotocol",
+        "available_extensions",
+        "available_subprotocols",
+        "extra_headers",
+        "origin",
+        "origins",
+        "server_header",
+        "ws_handler",
+        "ws_server",
+    )
 
     is_client = False
     side = "server"
