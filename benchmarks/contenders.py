@@ -29,10 +29,13 @@ class Environment(NamedTuple):
 #: Tells the build and the import of ours to do without compiled modules.
 PURE = {"WEBSOCKETS_SPEEDUPS": "0"}
 
+#: Has ours use the extra's transport with TLS too, for which users have to ask.
+FAST = {"WEBSOCKETS_TRANSPORT": "aiofastnet"}
+
 ENVIRONMENTS = {
     "ours": Environment(("uvloop",), ours=""),
     "ours-pure": Environment(("uvloop",), ours="", variables=PURE),
-    "ours-fast": Environment(("uvloop",), ours="[fast]"),
+    "ours-fast": Environment(("uvloop",), ours="[fast]", variables=FAST),
     "websockets": Environment(("uvloop", "websockets")),
     "picows": Environment(("uvloop", "picows")),
     "aiohttp": Environment(("uvloop", "aiohttp")),

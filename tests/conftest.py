@@ -9,11 +9,17 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from faces.support import FACES, Face, Logs, is_classic_only
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+# How long an example takes says more about the machine than about the code; every
+# test has its time limit.
+hypothesis.settings.register_profile("websockets", deadline=None)
+hypothesis.settings.load_profile("websockets")
 
 
 def _make_uvloop() -> asyncio.AbstractEventLoop:
