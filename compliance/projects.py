@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-#: What every environment gets: a test that hangs must not hang the run.
-RUNNER = ("pytest", "pytest-timeout")
+#: What every environment gets: a test that hangs must not hang the run, and one that
+#: depends on time gets another chance.
+RUNNER = ("pytest", "pytest-rerunfailures", "pytest-timeout")
 
 
 class Project(NamedTuple):

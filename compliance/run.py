@@ -155,7 +155,7 @@ def run_pytest(
     project: Project, python: Path, source: Path, log: Path, xml: Path
 ) -> None:
     """Run pytest, its output going to one file and its results to another."""
-    limit = ["--timeout", str(TEST_TIMEOUT), "-p", "no:cacheprovider"]
+    limit = ["--timeout", str(TEST_TIMEOUT), "--reruns", "2", "-p", "no:cacheprovider"]
     files = ["-c", project.config, "--rootdir", ".", "--junitxml", str(xml)]
     arguments = [*limit, *files, *project.options, *project.tests]
     with log.open("w", encoding="utf-8") as output:
