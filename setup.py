@@ -2,7 +2,8 @@
 
 The modules listed below are the plain Python ones, compiled as they are; a .pxd
 file beside each gives its variables types. Two more, speedups and shortcuts, are
-written for the compiled build alone. All of them are compiled or none is: they know each other's layout.
+written for the compiled build alone. All of them are compiled or none is: they know
+each other's layout.
 
 The environment variable WEBSOCKETS_SPEEDUPS decides: 1 insists on compiling, 0
 installs plain Python, and without it compiling is tried.

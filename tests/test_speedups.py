@@ -178,6 +178,21 @@ def test_builds_frames(build: Any, size: int, kind: type) -> None:
 
 
 @builds
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 65537])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_builds_masked_frames(build: Any, size: int, kind: type) -> None:
+    data = os.urandom(size)
+    plain_frame = plain.build_frame(0x82, data)
+    header = bytearray(plain_frame[: len(plain_frame) - size])
+    header[1] |= 0x80
+    frame = build.build_masked_frame(0x82, kind(data), KEY)
+    assert type(frame) is bytes
+    assert frame == header + KEY + slow_mask(data, KEY)
+    with pytest.raises(ValueError, match="mask must contain 4 bytes"):
+        build.build_masked_frame(0x82, kind(data), b"123")
+
+
+@builds
 @given(
     head=st.binary(min_size=4, max_size=20),
     payload=st.binary(max_size=300),

@@ -1,6 +1,6 @@
 cimport cython
 from .reader cimport FrameReader
-from .speedups cimport build_frame
+from .speedups cimport build_frame, build_masked_frame
 
 cdef int _LARGE
 

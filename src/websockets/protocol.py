@@ -47,9 +47,9 @@ from .frames import (
 from .http11 import Request, Response
 from .imports import lazy_import
 from .reader import MAX_FRAGMENTS, FrameReader
-from .speedups import build_frame
+from .speedups import build_frame, build_masked_frame
 from .typing import BytesLike, LoggerLike, Subprotocol
-from .utils import apply_mask, generate_mask, make_id
+from .utils import generate_mask, make_id
 
 if TYPE_CHECKING:
     import uuid
@@ -749,8 +749,7 @@ class Protocol:
         size = len(data)
         self.unsent += size + 14
         if self._mask_frames:
-            key = generate_mask()
-            self.writes.append(build_header(first, size, key) + apply_mask(data, key))
+            self.writes.append(build_masked_frame(first, data, generate_mask()))
         elif size < _LARGE:
             self.writes.append(build_frame(first, data))
         else:

@@ -14,6 +14,7 @@ __all__ = [
     "Payload",
     "apply_mask",
     "build_frame",
+    "build_masked_frame",
     "compiled",
     "take_bytes",
     "take_text",
@@ -187,6 +188,25 @@ def _make_headers(first: int) -> list[bytes]:
     # Stored when they're complete: other threads build frames, too.
     headers = _SHORT_HEADERS[first] = [bytes((first, size)) for size in range(126)]
     return headers
+
+
+def build_masked_frame(first: int, data: BytesLike, key: bytes) -> bytes:
+    """Build a masked frame (RFC 6455, 5.2 and 5.3).
+
+    Args:
+        first: its first byte: FIN, the reserved bits and the opcode.
+        data: its payload.
+        key: the four bytes of the masking key.
+
+    """
+    size = len(data)
+    if size < 126:
+        header = bytes((first, 0x80 | size))
+    elif size < 65536:
+        header = struct.pack("!BBH", first, 0xFE, size)
+    else:
+        header = struct.pack("!BBQ", first, 0xFF, size)
+    return header + key + apply_mask(data, key)
 
 
 def take_bytes(data: bytearray, start: int, stop: int, key: int) -> bytes:

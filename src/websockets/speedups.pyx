@@ -65,6 +65,7 @@ __all__ = [
     "Payload",
     "apply_mask",
     "build_frame",
+    "build_masked_frame",
     "compiled",
     "take_bytes",
     "take_text",
@@ -207,32 +208,57 @@ cpdef bytes build_frame(int first, data):
     cdef Py_buffer view
     if type(data) is bytes:
         return _build_frame(
-            first, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)
+            first, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), NULL
         )
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
-        return _build_frame(first, <const char *>view.buf, view.len)
+        return _build_frame(first, <const char *>view.buf, view.len, NULL)
     finally:
         PyBuffer_Release(&view)
 
 
-cdef bytes _build_frame(int first, const char *payload, Py_ssize_t size):
+cpdef bytes build_masked_frame(int first, data, bytes key):
+    """Build a masked frame; see speedups.py."""
+    cdef Py_buffer view
+    if key is None or len(key) != 4:
+        raise ValueError("mask must contain 4 bytes")
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return _build_frame(
+            first, <const char *>view.buf, view.len, PyBytes_AS_STRING(key)
+        )
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef bytes _build_frame(
+    int first, const char *payload, Py_ssize_t size, const char *key
+):
     cdef unsigned char *frame
     cdef bytes built
     cdef Py_ssize_t header, i
+    cdef int mask = 0 if key == NULL else 4
     if not 0 <= first < 256:
         raise IndexError("the first byte must be a byte")
     header = 2 if size < 126 else 4 if size < 65536 else 10
-    built = PyBytes_FromStringAndSize(NULL, header + size)
+    built = PyBytes_FromStringAndSize(NULL, header + mask + size)
     frame = <unsigned char *>PyBytes_AS_STRING(built)
     frame[0] = first
-    if header == 2:
-        frame[1] = size
+    frame[1] = size if header == 2 else 126 if header == 4 else 127
+    for i in range(2, header):
+        frame[i] = (<uint64_t>size >> (8 * (header - 1 - i))) & 0xFF
+    frame += header
+    if mask:
+        frame[1 - header] |= 0x80
+        memcpy(frame, key, 4)
+        ws_mask(
+            frame + 4,
+            <const unsigned char *>payload,
+            size,
+            <const unsigned char *>key,
+        )
     else:
-        frame[1] = 126 if header == 4 else 127
-        for i in range(2, header):
-            frame[i] = (<uint64_t>size >> (8 * (header - 1 - i))) & 0xFF
-    memcpy(frame + header, payload, size)
+        memcpy(frame, payload, size)
     return built
 
 
