@@ -30,7 +30,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import logging
 import sys
 import time
 from collections.abc import Iterable
@@ -46,6 +45,7 @@ from ..session.inbox import Inbox
 from ..session.session import Session
 from ..session.settings import Settings
 from ..typing import BytesLike, LoggerLike, Subprotocol
+from .logs import ConnectionLogger
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
 from .waiters import Waiter
 
@@ -68,34 +68,6 @@ _COLLECT = 2**16
 _WRITELINES_PAUSES = (3, 12, 9) <= sys.version_info < (3, 13) or (
     sys.version_info >= (3, 13, 2)
 )
-
-
-class ConnectionLogger(logging.LoggerAdapter[Any]):
-    """
-    Adds the connection to log records, as their ``websocket`` attribute.
-
-    Args:
-        logger: a logger, or a logger adapter that then adds what it has to add.
-        connection: the connection.
-
-    """
-
-    def __init__(self, logger: LoggerLike, connection: object) -> None:
-        extra: dict[str, object] = {}
-        # An adapter that doesn't override process() would replace what we add.
-        while (
-            isinstance(logger, logging.LoggerAdapter)
-            and type(logger).process is logging.LoggerAdapter.process
-        ):
-            extra = {**(logger.extra or {}), **extra}
-            logger = logger.logger
-        super().__init__(cast(logging.Logger, logger), extra)
-        extra["websocket"] = connection
-
-    def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
-        """Add the connection to what the caller adds."""
-        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
-        return msg, kwargs
 
 
 class Engine:

@@ -303,10 +303,13 @@ cdef class FastConnection(Connection):
         return begin(self, NEXT, None, None)
 
     def __aiter__(self):
-        if type(self).recv is not FastConnection.recv or "recv" in vars(self):
+        # vars() would do, but what it makes stays and slows down later look-ups.
+        if getattr(self.recv, "__func__", None) is not _RECV:
             return self._iterate()
         return self
 
+
+_RECV = FastConnection.recv
 
 ws_install_send(Operation, <void *>go_on)
 ws_install_anext(FastConnection, vars(types.AsyncGeneratorType)["__anext__"])
