@@ -264,7 +264,11 @@ async def test_private_buffers() -> None:
     finally:
         state.shares_reads = True
     connection.connection_open()
-    assert connection.get_buffer(-1) is not state.view
+    buffer = connection.get_buffer(-1)
+    assert buffer is not state.view
+    # TLS reads into slices.
+    buffer[5:][0] = 42
+    assert buffer[5] == 42
     deliver(connection, masked((1, b"a")))
     assert await connection.recv() == "a"
     connection.connection_lost(None)

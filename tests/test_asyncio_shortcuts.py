@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc
+import contextvars
 import gc
 import inspect
+import types
 import warnings
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -162,16 +164,48 @@ async def test_throwing_before_it_began(
             awaitable.send(None)
 
 
+async def test_wrong_use(connection: Any) -> None:
+    awaitable = connection.recv()
+    with pytest.raises(TypeError, match="just-started coroutine"):
+        awaitable.send(1)
+    with pytest.raises(TypeError, match="exceptions must be"):
+        awaitable.throw(3)
+    awaitable.close()
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited"):
+        awaitable.throw(ZeroDivisionError())
+
+
+@operations
+async def test_awaiting_by_hand(
+    connection: Any, operation: Callable[[Any], Any]
+) -> None:
+    receive(connection, b"a", b"b")
+
+    class ByIterator:
+        def __await__(self) -> Any:
+            return (yield from operation(connection).__await__())
+
+    @types.coroutine
+    def by_generator() -> Any:
+        return (yield from operation(connection))
+
+    assert await ByIterator() in (b"a", None)
+    assert await by_generator() in (b"b", None)
+
+
 async def test_throwing_where_it_waits(connection: Any) -> None:
     for _ in range(2):
         awaitable = connection.recv()
         assert awaitable.send(None) is not None
         assert awaitable.cr_await is not None
-        with pytest.raises(ZeroDivisionError) as info:
-            try:
-                raise ZeroDivisionError
-            except ZeroDivisionError as exc:
-                awaitable.throw(ZeroDivisionError, exc, exc.__traceback__)
+        with warnings.catch_warnings():
+            # From Python 3.12 on, three arguments are deprecated for coroutines.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            with pytest.raises(ZeroDivisionError) as info:
+                try:
+                    raise ZeroDivisionError
+                except ZeroDivisionError as exc:
+                    awaitable.throw(ZeroDivisionError, exc, exc.__traceback__)
         assert info.value.__traceback__ is not None
     # Nobody waits there any more.
     receive(connection, b"a")
@@ -196,6 +230,49 @@ async def test_dropping_where_it_waits(connection: Any) -> None:
     await turns(2)
     from_the_loop(connection, b"a")
     assert await task == b"a"
+
+
+async def test_dropping_it_in_a_cycle(connection: Any) -> None:
+    """The garbage collector has it let go as well."""
+    awaitable = connection.recv()
+    awaitable.send(None)
+    cycle: list[Any] = [awaitable]
+    cycle.append(cycle)
+    del awaitable, cycle
+    gc.collect()
+    task = asyncio.create_task(connection.recv())
+    await turns(2)
+    from_the_loop(connection, b"a")
+    assert await task == b"a"
+
+
+async def test_a_task_that_fails_is_heard_of(connection: Any) -> None:
+    """Nobody keeps it until the connection ends."""
+    heard: list[Any] = []
+    connection.loop.set_exception_handler(lambda loop, context: heard.append(context))
+
+    async def fail() -> None:
+        await connection.recv()
+        raise ZeroDivisionError
+
+    task = asyncio.create_task(fail())
+    await turns(2)
+    from_the_loop(connection, b"a")
+    await turns(2)
+    assert task.done()
+    del task
+    gc.collect()
+    assert [type(context["exception"]) for context in heard] == [ZeroDivisionError]
+
+
+async def test_waking_in_the_context_of_the_task(connection: Any) -> None:
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    for message in b"a", b"b":
+        task = loop.create_task(connection.recv(), context=context)
+        await turns(2)
+        loop.call_soon(receive, connection, message, context=context)
+        assert await task == message
 
 
 async def test_closing_what_waits_for_room(connection: Any) -> None:

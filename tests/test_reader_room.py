@@ -72,3 +72,10 @@ class TestReadingIntoPlace:
         reader.drop()
         assert not reader.wants_room()
         assert reader.unread == 0
+
+    def test_there_must_be_room(self) -> None:
+        reader = FrameReader(masked=False)
+        with pytest.raises(ValueError, match="there is no room"):
+            reader.room()
+        with pytest.raises(ValueError, match="there is no room"):
+            reader.fill(1)

@@ -451,12 +451,14 @@ class FrameReader:
         Only while :meth:`wants_room`. Say with :meth:`fill` how many came, before
         anything else is read.
         """
-        assert self._partial is not None
+        if self._partial is None:
+            raise ValueError("there is no room: no payload is incomplete")
         return self._partial.room()
 
     def fill(self, size: int) -> None:
         """Take so many bytes that were put into the :meth:`room`."""
-        assert self._partial is not None
+        if self._partial is None:
+            raise ValueError("there is no room: no payload is incomplete")
         self._partial.filled(size)
         self._missing -= size
 

@@ -106,7 +106,10 @@ cdef class Payload:
     yet. A place in it that was handed out keeps that object alive.
     """
 
-    def __init__(self, Py_ssize_t size, bytes mask):
+    def __cinit__(self):
+        self._data = b""
+
+    def __init__(self, Py_ssize_t size, bytes mask not None):
         if len(mask) not in (0, 4):
             raise ValueError(f"mask must contain 4 bytes; got {len(mask)}")
         if size < 0:

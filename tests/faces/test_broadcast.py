@@ -145,13 +145,15 @@ async def test_a_connection_that_fails_does_not_harm_others(
     face: Face, logs: Logs
 ) -> None:
     async with crowd(face, {}, {}) as (clients, connections):
-        connection, write = connections[0], connections[0]._write
-        connection._write = mock.Mock(side_effect=RuntimeError("oops"))
+        # Tests of applications replace what transports do.
+        connection, transport = connections[0], connections[0].transport
+        connection.transport = mock.Mock(wraps=transport)
+        connection.transport.write.side_effect = RuntimeError("oops")
         face.broadcast(connections, "hello")
         with pytest.raises(ExceptionGroup):
             connection._dirty = False
             face.broadcast(connections, "again", raise_exceptions=True)
-        connection._write = write
+        connection.transport = transport
         assert await clients[1].recv() == "hello"
         assert await clients[1].recv() == "again"
     assert logs.texts(30) == ["skipped broadcast: failed to write message"]
@@ -163,3 +165,8 @@ async def test_a_broadcast_does_not_wait(face: Face) -> None:
             face.broadcast(connections, b"x" * 100_000)
         for _ in range(100):
             assert len(await clients[0].recv()) == 100_000
+
+
+async def test_none_is_no_connection(face: Face) -> None:
+    with pytest.raises(TypeError, match="cannot broadcast to None"):
+        face.broadcast([None], "hello")

@@ -62,6 +62,9 @@ def broadcast(
         )
     failures: list[Exception] = []
     for connection in connections:
+        if connection is None:
+            # Compiled, it would be taken for a connection.
+            raise TypeError("cannot broadcast to None")
         if connection.protocol._state is not OPEN:
             continue
         try:

@@ -21,7 +21,7 @@ cdef class Engine:
     cdef public Deadline _deadline
     cdef public Waiter _recv_waiter
     cdef public bytearray _buffer
-    cdef public object _view, _write, _writes_to
+    cdef public object _view
     cdef public bint opening, _handshake_timed_out, _copies, _in_place, _reading_paused, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
     cdef public int _budget
     cdef public double _turn_began

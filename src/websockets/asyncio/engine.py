@@ -124,9 +124,7 @@ class Engine:
         self._reading_paused = False
         self._budget = _OPERATIONS
         self._turn_began = 0.0
-        # Writing. The transport's write() is looked up once.
-        self._write: Any = None
-        self._writes_to: Any = None
+        # Writing.
         self._corked = False
         self._dirty = False
         self._gathers = False
@@ -314,7 +312,9 @@ class Engine:
         shared = self._shared = loop_state(loop)
         self._buffer, self._view = shared.buffer, shared.view
         if not shared.shares_reads:
-            self._buffer = self._view = bytearray(BUFFER_SIZE)
+            # A slice of a bytearray is a copy, and TLS reads into slices.
+            self._buffer = bytearray(BUFFER_SIZE)
+            self._view = memoryview(self._buffer)
         # A subclass that overrides data_received() gets the data.
         self._copies = (
             not shared.shares_reads
@@ -480,9 +480,7 @@ class Engine:
         transport = self.transport
         if transport is None:
             return
-        if transport is not self._writes_to:
-            self._writes_to = transport
-            self._write = transport.write
+
         if size > _COLLECT and len(writes) > 1:
             self._handed_over += sum(map(len, writes))
             self._write_large(writes)
@@ -491,14 +489,15 @@ class Engine:
             if data:
                 # Exactly, unlike unsent: what isn't there would look like progress.
                 self._handed_over += len(data)
-                self._write(data)
+                transport.write(data)
         if protocol.eof_sent and not self._writing_finished:
             self._finish_writing()
 
     def _write_large(self, writes: list[BytesLike]) -> None:
         """Write many bytes without copying what is large."""
+        transport = self.transport
         if self._gathers:
-            self.transport.writelines([data for data in writes if data])
+            transport.writelines([data for data in writes if data])
             return
         small: list[BytesLike] = []
         for data in writes:
@@ -507,11 +506,11 @@ class Engine:
                 continue
             # A packet with a header alone would cost more than copying this.
             small.append(data[:_COLLECT])
-            self._write(b"".join(small))
-            self._write(memoryview(data)[_COLLECT:])
+            transport.write(b"".join(small))
+            transport.write(memoryview(data)[_COLLECT:])
             small.clear()
         if small and (joined := b"".join(small)):
-            self._write(joined)
+            transport.write(joined)
 
     def _finish_writing(self) -> None:
         """End our stream, or the connection where nothing more is to come."""

@@ -95,6 +95,8 @@ _NAMES = {RECV: "recv", NEXT: "__anext__", SEND: "send"}
 
 @cython.final
 @cython.freelist(64)
+@cython.no_gc_clear
+@cython.auto_pickle(False)
 cdef class Operation:
     """
     What recv(), send() and __anext__() return: a coroutine, but for its type.
@@ -116,6 +118,10 @@ cdef class Operation:
             raise RuntimeError("coroutine is being awaited already")
         return self
 
+    def __iter__(self):
+        """As the iterator that coroutines give to ``await``."""
+        return self.__await__()
+
     def __next__(self):
         cdef object outcome = self._go_on()
         if self.stage != FINISHED:
@@ -128,15 +134,24 @@ cdef class Operation:
 
     def send(self, value):
         """Go on, as coroutines do."""
+        if value is not None and self.stage == FRESH:
+            raise TypeError("can't send non-None value to a just-started coroutine")
         return next(self)
 
     def throw(self, typ, value=None, traceback=None):
         """Raise an exception where the operation waits."""
-        if not isinstance(typ, BaseException):
+        if isinstance(typ, type) and issubclass(typ, BaseException):
             if value is None:
                 typ = typ()
             else:
                 typ = value if isinstance(value, BaseException) else typ(value)
+        elif not isinstance(typ, BaseException):
+            raise TypeError(
+                "exceptions must be classes or instances deriving from "
+                f"BaseException, not {type(typ).__name__}"
+            )
+        if self.stage == FINISHED:
+            raise RuntimeError("cannot reuse already awaited coroutine")
         if traceback is not None:
             typ = typ.with_traceback(traceback)
         if self.stage == DELEGATED:
@@ -185,6 +200,10 @@ cdef class Operation:
         return False
 
     @property
+    def cr_suspended(self):
+        return self.stage == PARKED or self.stage == DELEGATED
+
+    @property
     def cr_frame(self):
         return getattr(self.inner, "cr_frame", None)
 
@@ -197,7 +216,7 @@ cdef class Operation:
     cdef object _go_on(self):
         if self.stage == DELEGATED:
             return self._delegate()
-        if self.stage == FINISHED:
+        if self.stage == FINISHED or self.connection is None:
             raise RuntimeError("cannot reuse already awaited coroutine")
         if self.kind == SEND:
             return self._send()
@@ -281,7 +300,10 @@ cdef int go_on(PyObject *self, PyObject **result) except -1:
 cdef inline Operation begin(
     Connection connection, Kind kind, object argument, object text
 ):
-    cdef Operation operation = Operation.__new__(Operation)
+    cdef Operation operation
+    if connection._session is None:
+        raise RuntimeError("the connection's __init__() wasn't called")
+    operation = Operation.__new__(Operation)
     operation.connection = connection
     operation.argument = argument
     operation.text = text

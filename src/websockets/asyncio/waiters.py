@@ -58,7 +58,7 @@ class Waiter:
         self._done.set_result(None)
         # How to have the task go on that waited here last.
         self._callback: Callable[[Future[None]], Any] | None = None
-        self._go_on: Callable[[], Any] | None = None
+        self._go_on: functools.partial[Any] | None = None
         self.parked = False
         self._renew()
 
@@ -86,6 +86,7 @@ class Waiter:
         self.parked = False
         # It was cancelled, or still has a callback of who left.
         self._spoiled = True
+        self.forget()
 
     def __await__(self) -> Generator[Any, None, None]:
         """Wait until woken; what woke it must be looked for."""
@@ -112,6 +113,7 @@ class Waiter:
         what woke it stays for the next one who asks.
         """
         self._spoiled = True
+        self.forget()
         self._future.set_result(None)
 
     def wake_now(self) -> None:
@@ -130,8 +132,20 @@ class Waiter:
                 # It isn't a task that waits, but somebody's own construction.
                 self.wake_soon()
                 return
-            self._callback, context = callbacks[0]
-            self._remove(self._callback)
-            self._go_on = functools.partial(context.run, self._callback, self._done)
+            callback, context = callbacks[0]
+            self._remove(callback)
+            self._callback = callback
+            self._go_on = functools.partial(context.run, callback, self._done)
         assert self._go_on is not None
-        self._go_on()
+        try:
+            self._go_on()
+        except RuntimeError:
+            # Somebody woke us inside the task's own context. The task itself keeps
+            # what it raises.
+            run: Any = self._go_on.func
+            [callback, _] = self._go_on.args
+            self._future.add_done_callback(callback, context=run.__self__)
+            self.wake_soon()
+        if not self.parked:
+            # Who isn't coming back at once isn't kept: nobody would hear of its end.
+            self.forget()
