@@ -60,14 +60,8 @@ _HEADERS = (
     "latin-1, as 17 does and as HTTP has it: ASGI servers rely on that when they pass "
     "on an application's headers."
 )
-_KEEPALIVE = (
-    "The test swallows the client's pongs by replacing transport.write of a live "
-    "connection. Ours looks that method up once, so the pong is sent, and the server "
-    "rightly doesn't time out."
-)
 _UVICORN_EXCUSED = {
     "tests.protocols.test_websocket::test_headers[": _HEADERS,
-    "tests.protocols.test_websocket::test_server_keepalive_ping_timeout[": _KEEPALIVE,
 }
 
 PROJECTS = {
