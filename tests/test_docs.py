@@ -26,12 +26,12 @@ def programs(page: str) -> Iterator[tuple[str, str]]:
             yield code, output.strip() if next_kind == "text" else ""
 
 
-PROGRAMS = list(programs("topics/two-eras.rst"))
+PROGRAMS = [*programs("topics/two-eras.rst"), *programs("howto/uvloop.rst")]
 
 
 def test_there_are_programs() -> None:
-    assert len(PROGRAMS) == 7
-    assert sum(bool(output) for _, output in PROGRAMS) == 6
+    assert len(PROGRAMS) == 8
+    assert sum(bool(output) for _, output in PROGRAMS) == 7
 
 
 @pytest.mark.parametrize("code, output", PROGRAMS)
