@@ -14,6 +14,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -219,35 +220,41 @@ class TestVersion:
         assert platform.python_version() in about["Python"]
         assert about["deflate"] and about["transport"] and about["proxies"]
 
-    def test_what_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def find(name: str, package: str) -> Any:
-            if name == "..extensions.deflate":
-                raise ImportError(name)
-            return object()
-
+    def test_without_extras(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(name: str) -> str:
             raise about.importlib.metadata.PackageNotFoundError(name)
 
-        monkeypatch.setattr(about.importlib, "import_module", find)
+        monkeypatch.setenv("WEBSOCKETS_DEFLATE", "zlib")
+        monkeypatch.setenv("WEBSOCKETS_TRANSPORT", "asyncio")
         monkeypatch.setattr(about.importlib.metadata, "version", fail)
         text = about.describe()
-        assert "  deflate:    zlib " in text
+        assert f"  deflate:    zlib {zlib.ZLIB_RUNTIME_VERSION}\n" in text
         assert "  transport:  asyncio\n" in text
         assert "  event loop: asyncio (uvloop isn't installed)\n" in text
         assert text.endswith("  proxies:    HTTP")
 
-    def test_what_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        class Module:
-            @staticmethod
-            def backend() -> str:
-                return "fastest"
-
-        monkeypatch.setattr(about.importlib, "import_module", lambda *args: Module)
+    def test_with_extras(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(about, "backend", lambda: "isal")
+        monkeypatch.setattr(about, "transports", lambda: "aiofastnet")
         monkeypatch.setattr(about.importlib.metadata, "version", lambda name: "1.2")
         text = about.describe()
-        assert "  deflate:    fastest\n  transport:  fastest\n" in text
+        assert "  deflate:    isal 1.2\n  transport:  aiofastnet 1.2\n" in text
         assert "  event loop: uvloop 1.2\n" in text
         assert text.endswith("HTTP, python-socks 1.2")
+
+    def test_the_extra_fast(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("WEBSOCKETS_DEFLATE", raising=False)
+        monkeypatch.delenv("WEBSOCKETS_TRANSPORT", raising=False)
+        pytest.importorskip("aiofastnet")
+        pytest.importorskip("isal")
+        version = about.importlib.metadata.version
+        text = about.describe()
+        assert f"  deflate:    isal {version('isal')}\n" in text
+        assert f"  transport:  aiofastnet {version('aiofastnet')}\n" in text
+
+    def test_wrong_choices(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WEBSOCKETS_DEFLATE", "gzip")
+        assert "  deflate:    none: the library for deflate can be" in about.describe()
 
 
 def uri_of(server: subprocess.Popen[bytes]) -> str:

@@ -46,11 +46,11 @@ takes.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, ClassVar
 
 from .codes import CloseCode, explain_close_code
 from .imports import lazy_import
+from .redaction import hide_password, hide_user_info
 
 if TYPE_CHECKING:
     from .classic.exceptions import AbortHandshake as AbortHandshake
@@ -170,14 +170,6 @@ class ConnectionClosedError(ConnectionClosed):
 
 # --- Addresses ------------------------------------------------------------------
 
-# Linear: neither class can cross the "/" that begins a match.
-_PASSWORD = re.compile(r"(//[^/?#@:]*:)[^/?#]*@")
-
-
-def _hide_password(uri: str) -> str:
-    """Return the URI with its password, if any, made unreadable."""
-    return _PASSWORD.sub(r"\1***@", str(uri), count=1)
-
 
 class InvalidURI(WebSocketException):
     """What should be a WebSocket URI isn't one.
@@ -195,12 +187,7 @@ class InvalidURI(WebSocketException):
 
     def __str__(self) -> str:
         """Say which URI it is and what is wrong with it."""
-        return f"{_hide_password(self.uri)} isn't a valid URI: {self.msg}"
-
-
-# What comes before the last "@" of an address that has no path to speak of, with or
-# without a scheme.
-_USER_INFO = re.compile(r"^([a-zA-Z0-9+.\-]*://)?.*@", re.DOTALL)
+        return f"{hide_password(self.uri)} isn't a valid URI: {self.msg}"
 
 
 class InvalidProxy(WebSocketException):
@@ -220,14 +207,11 @@ class InvalidProxy(WebSocketException):
 
     def __str__(self) -> str:
         """Say which address it is and what is wrong with it."""
-        return f"{self._shown()} isn't a valid proxy: {self.msg}"
+        return f"{hide_user_info(self.proxy)} isn't a valid proxy: {self.msg}"
 
     def __repr__(self) -> str:
         """Show what the error was made with, without the secrets."""
-        return f"{type(self).__name__}({self._shown()!r}, {self.msg!r})"
-
-    def _shown(self) -> str:
-        return _USER_INFO.sub(r"\1***@", str(self.proxy), count=1)
+        return f"{type(self).__name__}({hide_user_info(self.proxy)!r}, {self.msg!r})"
 
 
 # --- The opening handshake ------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
-import importlib.util
 import platform
 import zlib
-from typing import Any
+from collections.abc import Callable
 
+from ..asyncio.transports import transports
+from ..extensions.deflate import backend
 from ..speedups import compiled
 from ..version import version
 
@@ -21,8 +21,8 @@ def describe() -> str:
         "build": "compiled" if compiled else "plain Python",
         "Python": f"{platform.python_implementation()} {platform.python_version()}"
         f" on {platform.system()} {platform.machine()}",
-        "deflate": _ask("..extensions.deflate") or f"zlib {zlib.ZLIB_RUNTIME_VERSION}",
-        "transport": _ask("..asyncio.transports") or "asyncio",
+        "deflate": _chosen(backend),
+        "transport": _chosen(transports),
         "event loop": _installed("uvloop") or "asyncio (uvloop isn't installed)",
         "proxies": ", ".join(filter(None, ["HTTP", _installed("python-socks")])),
     }
@@ -31,13 +31,15 @@ def describe() -> str:
     return "\n".join([f"websockets {version}", *rest])
 
 
-def _ask(module: str) -> str | None:
-    """Ask a module that chooses among libraries which one it has chosen."""
+def _chosen(choose: Callable[[], str]) -> str:
+    """Return which library was chosen, or why none could be."""
     try:
-        backend: Any = importlib.import_module(module, __package__).backend
-    except (ImportError, AttributeError):
-        return None
-    return str(backend())
+        name = choose()
+    except (ImportError, ValueError) as exc:
+        return f"none: {exc}"
+    if name == "zlib":
+        return f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
+    return _installed(name) or name
 
 
 def _installed(distribution: str) -> str | None:

@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 from ..asyncio.client import ClientConnection, connect, unix_connect
 from ..datastructures import Headers
-from ..exceptions import InvalidURI, WebSocketException, _hide_password
+from ..exceptions import InvalidURI, WebSocketException
 from ..headers import validate_subprotocols
+from ..redaction import hide_password
 from ..typing import Subprotocol
 from ..uri import parse_uri
 from .failures import CommandError, one_line, why, why_unusable
@@ -20,13 +21,12 @@ __all__ = [
     "Parser",
     "add_connection_arguments",
     "add_loop_argument",
-    "compression",
+    "add_message_arguments",
     "count",
     "duration",
     "open_connection",
     "positive",
     "seconds",
-    "size",
 ]
 
 
@@ -109,14 +109,14 @@ def count(text: str) -> int:
     return int(text)
 
 
-def size(text: str) -> int | None:
+def _size(text: str) -> int | None:
     """Read a number of bytes; 0 is None, for no limit."""
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} isn't a number of bytes")
     return int(text) or None
 
 
-def compression(text: str) -> str | None:
+def _compression(text: str) -> str | None:
     """Read what to compress with."""
     choices = {"deflate": "deflate", "none": None}
     if text not in choices:
@@ -135,6 +135,24 @@ def add_loop_argument(parser: argparse.ArgumentParser) -> None:
         choices=["asyncio", "uvloop"],
         default="uvloop" if has_uvloop else "asyncio",
         help="event loop (default: uvloop if it's installed)",
+    )
+
+
+def add_message_arguments(group: argparse._ArgumentGroup) -> None:
+    """Add what a connection does with messages, whichever side it is."""
+    group.add_argument(
+        "--compression",
+        type=_compression,
+        default="deflate",
+        metavar="KIND",
+        help="deflate or none (default: deflate)",
+    )
+    group.add_argument(
+        "--max-size",
+        type=_size,
+        default=2**20,
+        metavar="BYTES",
+        help="most bytes in a received message; 0 for no limit (default: 1 MiB)",
     )
 
 
@@ -174,20 +192,7 @@ def add_connection_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URI",
         help='proxy to connect through; "none" for none (default: the system\'s)',
     )
-    group.add_argument(
-        "--compression",
-        type=compression,
-        default="deflate",
-        metavar="KIND",
-        help="deflate or none (default: deflate)",
-    )
-    group.add_argument(
-        "--max-size",
-        type=size,
-        default=2**20,
-        metavar="BYTES",
-        help="most bytes in a received message; 0 for no limit (default: 1 MiB)",
-    )
+    add_message_arguments(group)
     group.add_argument(
         "--timeout",
         type=seconds,
@@ -247,5 +252,5 @@ async def open_connection(
             return await connect(options.uri, **settings)
         return await unix_connect(options.unix, options.uri, **settings)
     except (OSError, ValueError, ImportError, WebSocketException) as exc:
-        shown = one_line(_hide_password(options.uri))
+        shown = one_line(hide_password(options.uri))
         raise CommandError(f"Failed to connect to {shown}: {why(exc)}.") from exc

@@ -20,7 +20,8 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Any, TextIO
 
 from ..asyncio.client import ClientConnection
-from ..exceptions import ConnectionClosed, _hide_password
+from ..exceptions import ConnectionClosed
+from ..redaction import hide_password
 from ..typing import Data
 from .arguments import add_connection_arguments, count, open_connection, positive
 from .failures import CommandError, one_line
@@ -351,7 +352,7 @@ class Bench:
         options = self._options
         elapsed = (self._stop - self._start) / 1e9
         return {
-            "uri": _hide_password(options.uri),
+            "uri": hide_password(options.uri),
             "connections": len(self._connections),
             "in_flight": options.in_flight if options.rate is None else None,
             "rate": options.rate,

@@ -12,8 +12,9 @@ import sys
 from typing import Any
 
 from ..asyncio.client import ClientConnection
-from ..exceptions import ConnectionClosed, _hide_password
+from ..exceptions import ConnectionClosed
 from ..headers import loggable_value
+from ..redaction import hide_password
 from .arguments import (
     add_connection_arguments,
     count,
@@ -157,7 +158,7 @@ class Conversation:
             self._show_headers(">", connection.request)
             self._show_headers("<", connection.response)
         if console.talks:
-            uri = one_line(_hide_password(self._options.uri))
+            uri = one_line(hide_password(self._options.uri))
             console.note("good", f"Connected to {uri}.")
             if connection.subprotocol is not None:
                 console.note("status", f"Subprotocol: {connection.subprotocol}.")

@@ -8,7 +8,8 @@ import itertools
 import time
 
 from ..asyncio.client import ClientConnection
-from ..exceptions import ConnectionClosed, _hide_password
+from ..exceptions import ConnectionClosed
+from ..redaction import hide_password
 from .arguments import add_connection_arguments, count, open_connection, positive
 from .failures import CommandError, one_line
 
@@ -45,7 +46,7 @@ async def run(options: argparse.Namespace) -> int:
     """Run this command; return the exit status: 0 if all pings were answered."""
     start = time.perf_counter()
     connection = await open_connection(options, ping_interval=None)
-    uri = one_line(_hide_password(options.uri))
+    uri = one_line(hide_password(options.uri))
     elapsed = (time.perf_counter() - start) * 1000
     print(f"Connected to {uri} in {elapsed:.3f} ms.", flush=True)
     latencies: list[float | None] = []

@@ -80,6 +80,8 @@ def _handlers(stop: Callable[[signal.Signals], None]) -> Iterator[None]:
         for number in handled:
             loop.add_signal_handler(number, stop, number)
     except NotImplementedError:
+        # On Windows, whose event loops handle no signals. asyncio.Runner ends the
+        # command at Ctrl-C there.
         handled = []
     try:
         yield

@@ -19,7 +19,7 @@ from ..asyncio import server as modern
 from ..asyncio.server import ServerConnection, broadcast
 from ..classic import server as classic
 from ..http11 import Request, Response
-from .arguments import compression, size
+from .arguments import add_message_arguments
 from .failures import CommandError, why, why_unusable
 
 __all__ = ["EXAMPLES", "HELP", "TERMINATED", "add_arguments", "run"]
@@ -76,20 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tls-key", metavar="FILE", help="its key, if that is in another file"
     )
     group = parser.add_argument_group("connections")
-    group.add_argument(
-        "--compression",
-        type=compression,
-        default="deflate",
-        metavar="KIND",
-        help="deflate or none (default: deflate)",
-    )
-    group.add_argument(
-        "--max-size",
-        type=size,
-        default=2**20,
-        metavar="BYTES",
-        help="most bytes in a received message; 0 for no limit (default: 1 MiB)",
-    )
+    add_message_arguments(group)
     group.add_argument(
         "--debug", action="store_true", help="log all frames, not only connections"
     )
@@ -139,6 +126,7 @@ async def _start(options: argparse.Namespace) -> Any:
             return await face.unix_serve(handler, options.unix, **settings)
         return await face.serve(handler, options.host or None, options.port, **settings)
     except (OSError, NotImplementedError) as exc:
+        # The latter on Windows, whose event loops have no Unix sockets.
         where = options.unix or f"{options.host} port {options.port}"
         raise CommandError(f"Failed to listen on {where}: {why(exc)}.") from exc
 
