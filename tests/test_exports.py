@@ -72,6 +72,7 @@ TOP = {
     "websockets.datastructures": ["Headers", "HeadersLike", "MultipleValuesError"],
     "websockets.exceptions": ERRORS,
     "websockets.typing": [*TYPES, "ExtensionHeader"],
+    "websockets.session.limits": ["Limits", "Rate"],
     "websockets.uri": ["WebSocketURI", "parse_uri"],
     "websockets": ["speedups_available"],
     "websockets.asyncio.client": ["ClientConnection"],

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from websockets.session.limits import Limits, Rate
 from websockets.session.settings import Settings, check_max_size, make_settings
 
 TIMES = ["open_timeout", "ping_interval", "ping_timeout", "close_timeout"]
@@ -121,3 +122,16 @@ class TestCheckMaxSize:
             check_max_size("1")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="^max_size must not be negative: -1$"):
             check_max_size((1, -1))
+
+
+class TestLimitsSetting:
+    def test_default(self) -> None:
+        assert Settings().limits == Settings(limits=None).limits == Limits()  # type: ignore[arg-type]
+
+    def test_given(self) -> None:
+        limits = Limits(bytes=Rate(1000))
+        assert make_settings(limits=limits).limits is limits
+
+    def test_wrong_type(self) -> None:
+        with pytest.raises(TypeError, match="^limits must be Limits or None, not int$"):
+            make_settings(limits=5)

@@ -82,6 +82,7 @@ _ROOMS = {
     ".http11": ("Request", "Response"),
     ".protocol": ("Protocol",),
     ".server": ("ServerProtocol",),
+    ".session.limits": ("Limits", "Rate"),
     ".typing": (
         "Data",
         "ExtensionHeader",
@@ -173,6 +174,8 @@ if TYPE_CHECKING:
     from .http11 import Response as Response
     from .protocol import Protocol as Protocol
     from .server import ServerProtocol as ServerProtocol
+    from .session.limits import Limits as Limits
+    from .session.limits import Rate as Rate
     from .typing import Data as Data
     from .typing import ExtensionHeader as ExtensionHeader
     from .typing import ExtensionName as ExtensionName

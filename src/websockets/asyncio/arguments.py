@@ -20,6 +20,7 @@ __all__ = [
     "check_connection",
     "check_options",
     "check_settings",
+    "given",
     "with_compression",
 ]
 
@@ -62,6 +63,16 @@ def check_settings(max_size: Any, **settings: Any) -> None:
     """
     check_max_size(max_size)
     Settings(**settings)
+
+
+def given(**arguments: Any) -> dict[str, Any]:
+    """
+    Return those arguments that aren't None.
+
+    For arguments that came later: functions that make connections, and were
+    written before, don't take them.
+    """
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def check_arguments(**arguments: Any) -> None:

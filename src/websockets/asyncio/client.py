@@ -13,12 +13,14 @@ from ..extensions.base import ClientExtensionFactory
 from ..extensions.permessage_deflate import enable_client_permessage_deflate
 from ..http11 import USER_AGENT
 from ..session.backoff import Backoff
+from ..session.limits import Limits
 from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import WebSocketURI
 from . import opening
 from .arguments import (
     check_arguments,
     check_settings,
+    given,
     with_compression,
 )
 from .connecting import Connector, Delays
@@ -143,6 +145,8 @@ class connect(Connector[ClientConnection]):
             pair for where to pause and where to resume reading.
         write_limit: bytes that may wait to be written before sending waits; a
             pair for where to pause and where to resume.
+        limits: what the server may use, and how fast; None for ``Limits()``. See
+            :class:`~websockets.Limits`.
         logger: logger for the connection: a logger or a logger adapter; None
             for ``logging.getLogger("websockets.client")``.
         create_connection: makes the connection: a subclass of
@@ -186,6 +190,7 @@ class connect(Connector[ClientConnection]):
         max_size: int | tuple[int | None, int | None] | None = 2**20,
         max_queue: int | tuple[int | None, int | None] | None = 2**4,
         write_limit: int | tuple[int, int | None] = 2**15,
+        limits: Limits | None = None,
         logger: LoggerLike | None = None,
         create_connection: Callable[..., ClientConnection] | None = None,
         **kwargs: Any,
@@ -203,6 +208,7 @@ class connect(Connector[ClientConnection]):
             "close_timeout": close_timeout,
             "max_queue": max_queue,
             "write_limit": write_limit,
+            **given(limits=limits),
         }
         check_settings(max_size, open_timeout=open_timeout, **self._settings)
         options = with_proxy(kwargs, proxy, user_agent_header, logger)

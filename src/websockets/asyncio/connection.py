@@ -25,6 +25,7 @@ from ..exceptions import ConcurrencyError, ConnectionClosedOK, InvalidState
 from ..frames import prepare_ctrl
 from ..protocol import Protocol
 from ..session.inbox import Fragments
+from ..session.limits import Limits
 from ..session.settings import Settings, make_settings
 from ..typing import Data
 from .engine import Engine, default_to_none, release
@@ -59,6 +60,7 @@ class Connection(Engine):
         write_limit: bytes that may wait to be written before sending waits; a
             pair for where to pause and where to resume.
         open_timeout: seconds for the opening handshake; None for no limit.
+        limits: what the peer may use; None for ``Limits()``.
 
     Attributes:
         handler_task: on a server, the task that performs the handshake and runs
@@ -79,6 +81,7 @@ class Connection(Engine):
         max_queue: int | tuple[int | None, int | None] | None = 16,
         write_limit: int | tuple[int, int | None] = 2**15,
         open_timeout: float | None = None,
+        limits: Limits | None = None,
     ) -> None:
         if settings is None:
             settings = make_settings(
@@ -88,6 +91,7 @@ class Connection(Engine):
                 max_queue=max_queue,
                 write_limit=write_limit,
                 open_timeout=open_timeout,
+                limits=limits,
             )
         super().__init__(protocol, settings)
 

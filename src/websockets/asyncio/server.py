@@ -19,12 +19,14 @@ from ..extensions.base import ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
 from ..http11 import SERVER, Request, Response
 from ..server import Origins, ServerProtocol
+from ..session.limits import Limits
 from ..typing import LoggerLike, Subprotocol
 from . import opening
 from .arguments import (
     check_arguments,
     check_options,
     check_settings,
+    given,
     with_compression,
 )
 from .broadcasting import broadcast
@@ -201,6 +203,7 @@ def serve(
     max_size: int | tuple[int | None, int | None] | None = 2**20,
     max_queue: int | tuple[int | None, int | None] | None = 2**4,
     write_limit: int | tuple[int, int | None] = 2**15,
+    limits: Limits | None = None,
     logger: LoggerLike | None = None,
     create_connection: Callable[..., ServerConnection] | None = None,
     **kwargs: Any,
@@ -244,6 +247,8 @@ def serve(
             pair for where to pause and where to resume reading.
         write_limit: bytes that may wait to be written before sending waits; a
             pair for where to pause and where to resume.
+        limits: what clients may use, and how fast; None for ``Limits()``. See
+            :class:`~websockets.Limits`.
         logger: logger for this server and its connections: a logger or a
             logger adapter; None for ``logging.getLogger("websockets.server")``.
         create_connection: makes connections: a subclass of
@@ -272,6 +277,7 @@ def serve(
         "close_timeout": close_timeout,
         "max_queue": max_queue,
         "write_limit": write_limit,
+        **given(limits=limits),
     }
     check_settings(max_size, open_timeout=open_timeout, **settings)
     protocol_settings: dict[str, Any] = {

@@ -11,6 +11,7 @@ from ..asyncio import opening
 from ..asyncio.arguments import (
     check_arguments,
     check_settings,
+    given,
     with_compression,
 )
 from ..asyncio.connecting import Connector
@@ -29,6 +30,7 @@ from ..extensions.base import ClientExtensionFactory, Extension
 from ..extensions.permessage_deflate import enable_client_permessage_deflate
 from ..http11 import USER_AGENT, Response
 from ..session.backoff import FACTOR, INITIAL_DELAY, MAX_DELAY, MIN_DELAY, Backoff
+from ..session.limits import Limits
 from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import WebSocketURI
 from .compat import make_modern_client, pick_headers, split_factory
@@ -241,6 +243,8 @@ class Connect(Connector[WebSocketClientProtocol]):
         max_queue: messages that may wait to be received; None for no limit.
         read_limit: bytes that are still read when ``max_queue`` messages wait.
         write_limit: bytes that may wait to be written before sending waits.
+        limits: what the server may use, and how fast; None for ``Limits()``. See
+            :class:`~websockets.Limits`.
         kwargs: arguments for the event loop's ``create_connection()``: ``ssl``,
             ``server_hostname``, ``sock``, ``local_addr``...; ``host`` and
             ``port`` connect elsewhere than the URI says; ``proxy_ssl`` and
@@ -294,6 +298,7 @@ class Connect(Connector[WebSocketClientProtocol]):
         max_queue: int | tuple[int | None, int | None] | None = 2**5,
         read_limit: int = 2**16,
         write_limit: int | tuple[int, int | None] = 2**16,
+        limits: Limits | None = None,
         **kwargs: Any,
     ) -> None:
         timeout = kwargs.pop("timeout", None)
@@ -324,6 +329,7 @@ class Connect(Connector[WebSocketClientProtocol]):
             "close_timeout": close_timeout,
             "max_queue": max_queue,
             "write_limit": write_limit,
+            **given(limits=limits),
         }
         check_settings(max_size, read_limit=read_limit, **settings)
         settings |= {

@@ -15,6 +15,7 @@ from ..exceptions import ConnectionClosed
 from ..extensions.base import Extension
 from ..frames import Close, Opcode
 from ..protocol import Protocol
+from ..session.limits import Limits
 from ..session.settings import check_max_size, make_settings
 from ..typing import BytesLike, Data, LoggerLike
 
@@ -75,6 +76,7 @@ class WebSocketCommonProtocol(_Attributes, asyncio.BufferedProtocol):
         loop: the event loop; None for the running one.
         timeout: another name of ``close_timeout``, which wins.
         open_timeout: seconds for the opening handshake; None for no limit.
+        limits: what the peer may use; None for ``Limits()``.
         protocol: the sans-I/O protocol; None for one without a handshake.
 
     Attributes:
@@ -106,6 +108,7 @@ class WebSocketCommonProtocol(_Attributes, asyncio.BufferedProtocol):
         loop: asyncio.AbstractEventLoop | None = None,
         timeout: float | None = None,
         open_timeout: float | None = 10,
+        limits: Limits | None = None,
         protocol: Protocol | None = None,
     ) -> None:
         check_max_size(max_size)
@@ -128,6 +131,7 @@ class WebSocketCommonProtocol(_Attributes, asyncio.BufferedProtocol):
                 max_queue=max_queue,
                 read_limit=read_limit,
                 write_limit=write_limit,
+                limits=limits,
             ),
         )
         self._host = host

@@ -14,6 +14,7 @@ from ..asyncio.arguments import (
     check_arguments,
     check_options,
     check_settings,
+    given,
     with_compression,
 )
 from ..asyncio.broadcasting import broadcast
@@ -34,6 +35,7 @@ from ..server import (
     negotiate_extensions,
     offered_subprotocols,
 )
+from ..session.limits import Limits
 from ..typing import ExtensionHeader, LoggerLike, Origin, StatusLike, Subprotocol
 from .compat import Hook, as_hook, make_modern_server, split_factory
 from .exceptions import AbortHandshake
@@ -531,6 +533,8 @@ class Serve:
         max_queue: messages that may wait to be received; None for no limit.
         read_limit: bytes that are still read when ``max_queue`` messages wait.
         write_limit: bytes that may wait to be written before sending waits.
+        limits: what clients may use, and how fast; None for ``Limits()``. See
+            :class:`~websockets.Limits`.
         kwargs: arguments for the event loop's ``create_server()``: ``sock``,
             ``ssl``, ``reuse_port``, ``start_serving``... Older spellings are
             accepted too: ``klass``, ``timeout``, ``loop``, ``legacy_recv``. So are
@@ -572,6 +576,7 @@ class Serve:
         max_queue: int | tuple[int | None, int | None] | None = 2**5,
         read_limit: int = 2**16,
         write_limit: int | tuple[int, int | None] = 2**16,
+        limits: Limits | None = None,
         **kwargs: Any,
     ) -> None:
         timeout = kwargs.pop("timeout", None)
@@ -605,6 +610,7 @@ class Serve:
             "close_timeout": close_timeout,
             "max_queue": max_queue,
             "write_limit": write_limit,
+            **given(limits=limits),
         }
         check_settings(max_size, read_limit=read_limit, **settings)
         settings |= {

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .clock import Alarm, Clock
 from .inbox import Fragments, Inbox
+from .limits import Limits, Rate, TokenBucket
 from .outbox import Outbox
 from .pings import PingLedger
 from .session import Session
@@ -21,8 +22,11 @@ __all__ = [
     "Clock",
     "Fragments",
     "Inbox",
+    "Limits",
     "Outbox",
     "PingLedger",
+    "Rate",
     "Session",
     "Settings",
+    "TokenBucket",
 ]

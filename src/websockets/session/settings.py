@@ -11,6 +11,8 @@ import dataclasses
 import functools
 from typing import Any
 
+from .limits import DEFAULT_LIMITS, Limits
+
 __all__ = ["Settings"]
 
 
@@ -30,6 +32,7 @@ class Settings:
         read_limit: bytes that are still read when ``max_queue`` messages wait.
         write_limit: bytes that may wait to be written before sending waits;
             a pair for where to pause and where to resume.
+        limits: what the peer may use; None for ``Limits()``.
 
     """
 
@@ -40,6 +43,7 @@ class Settings:
     max_queue: int | tuple[int | None, int | None] | None = 32
     read_limit: int = 2**16
     write_limit: int | tuple[int, int | None] = 2**16
+    limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         """
@@ -57,6 +61,12 @@ class Settings:
         if self.read_limit is None:
             raise TypeError("read_limit must be an int, not NoneType")
         _check_count("read_limit", self.read_limit)
+        if self.limits is None:
+            object.__setattr__(self, "limits", DEFAULT_LIMITS)
+        elif not isinstance(self.limits, Limits):
+            raise TypeError(
+                f"limits must be Limits or None, not {type(self.limits).__name__}"
+            )
 
 
 def make_settings(**values: Any) -> Settings:
