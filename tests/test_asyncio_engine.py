@@ -26,6 +26,7 @@ from faces.support import (
     until,
 )
 from websockets.asyncio import engine
+from websockets.asyncio.alarms import ACTIONS
 from websockets.asyncio.loops import loop_state
 from websockets.classic.protocol import WebSocketCommonProtocol
 from websockets.classic.server import WebSocketServerProtocol
@@ -36,6 +37,7 @@ from websockets.exceptions import (
 )
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.protocol import Protocol, Side, State
+from websockets.session.clock import Alarm
 
 pytestmark = pytest.mark.usefixtures("clean_loop")
 
@@ -450,8 +452,8 @@ async def test_keepalive(opened: Opened) -> None:
     assert b"keepalive ping timeout" in b"".join(transport.written)
     # Nothing more is sent.
     count = len(transport.written)
-    connection._send_keepalive_ping()
-    connection._fail_silent()
+    ACTIONS[Alarm.SEND_PING](connection)
+    ACTIONS[Alarm.PING_TIMEOUT](connection)
     assert len(transport.written) == count
 
 

@@ -83,6 +83,7 @@ _ROOMS = {
     ".protocol": ("Protocol",),
     ".server": ("ServerProtocol",),
     ".session.limits": ("Limits", "Rate"),
+    ".session.stats": ("ConnectionStats", "ServerStats"),
     ".typing": (
         "Data",
         "ExtensionHeader",
@@ -176,6 +177,8 @@ if TYPE_CHECKING:
     from .server import ServerProtocol as ServerProtocol
     from .session.limits import Limits as Limits
     from .session.limits import Rate as Rate
+    from .session.stats import ConnectionStats as ConnectionStats
+    from .session.stats import ServerStats as ServerStats
     from .typing import Data as Data
     from .typing import ExtensionHeader as ExtensionHeader
     from .typing import ExtensionName as ExtensionName

@@ -104,6 +104,7 @@ class Protocol:
         reader: the frames to read.
         writes: the bytes to write, in order.
         unsent: how many they are, counting 14 bytes for each header.
+        messages_sent: how many messages were written.
         emits_frames: whether frames become events; sessions set it to False
             and read them from ``reader``.
         discarding: whether what is received is ignored from now on.
@@ -162,7 +163,7 @@ class Protocol:
         self._mask_frames = side is CLIENT
         self._writes_plainly = side is SERVER and not self.debug
         self._fragmenting = False
-        self.unsent = 0
+        self.unsent = self.messages_sent = 0
 
     # What is known of the connection.
 
@@ -429,11 +430,11 @@ class Protocol:
             if reader.message_opcode == 1:
                 return reader.take_text()
             return reader.take_bytes()
-        if self._deflate is None:
+        if self._compressor is None:
             data = bytes(self._decode_frame(reader.take_frame()).data)
         else:
             try:
-                data = self._deflate.inflate(
+                data = self._compressor.decompress(
                     reader.take_bytes(), reader.fin, reader.budget()
                 )
             except PayloadTooBig as exc:
@@ -720,7 +721,10 @@ class Protocol:
         self._write_data(opcode, data, fin)
 
     def _write_data(self, opcode: int, data: BytesLike, fin: bool) -> None:
-        first = opcode | 0x80 if fin else opcode
+        first = opcode
+        if fin:
+            first |= 0x80
+            self.messages_sent += 1
         if self._writes_plainly:
             # What most servers do most of the time, without a detour.
             size = len(data)

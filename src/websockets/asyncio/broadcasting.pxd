@@ -19,3 +19,6 @@ cdef class _Frames:
     @cython.locals(frame=bytes)
     cdef bytes _compressed_frame(self, deflate)
     cdef bytes _compress(self, deflate)
+
+@cython.locals(length=int)
+cdef long long _payload_size(bytes frame)

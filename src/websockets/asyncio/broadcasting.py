@@ -104,17 +104,18 @@ class _Frames:
     def send(self, connection: Connection) -> None:
         """Send the message to one connection."""
         protocol = connection.protocol
-        deflate = protocol._deflate
-        own_way = protocol.extensions and deflate is None
+        compressor = protocol._compressor
+        own_way = protocol.extensions and compressor is None
         if protocol._mask_frames or protocol.debug or own_way:
             # Masked by a key of its own, logged, or encoded in its own way.
             protocol._write_data(self.opcode, self.data, True)
         else:
-            if deflate is None or len(self.data) < TINY:
+            if compressor is None or len(self.data) < TINY:
                 frame = self._plain_frame()
             else:
-                frame = self._compressed_frame(deflate)
-                deflate.drop_encoder()
+                frame = self._compressed_frame(compressor.deflate)
+                compressor.share(len(self.data), _payload_size(frame))
+            protocol.messages_sent += 1
             protocol.unsent += len(frame)
             protocol.writes.append(frame)
         connection._written()
@@ -146,3 +147,11 @@ class _Frames:
         if len(data) >= len(self.data):
             return self._plain_frame()
         return build_frame(0xC0 | self.opcode, data)
+
+
+def _payload_size(frame: bytes) -> int:
+    """Return the size of the payload of a frame that isn't masked."""
+    length = frame[1]
+    if length < 126:
+        return length
+    return len(frame) - (4 if length == 126 else 10)

@@ -25,7 +25,7 @@ cdef class Engine:
     cdef public bint opening, _handshake_timed_out, _copies, _in_place, _reading_paused, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
     cdef public int _budget
     cdef public double _turn_began
-    cdef public long long _handed_over
+    cdef public long long _handed_over, _reading_pauses, _writing_pauses
     cdef public object _drain_waiters, _message_waiters, _lost_exc, _closed_waiters
     cpdef buffer_updated(self, Py_ssize_t nbytes)
     @cython.locals(session=Session, protocol=Protocol, waiter=Waiter)

@@ -40,11 +40,13 @@ from ..datastructures import pack
 from ..exceptions import ConnectionClosed
 from ..http11 import Request, Response
 from ..protocol import Protocol
-from ..session.clock import Alarm, Clock
+from ..session.clock import Clock
 from ..session.inbox import Inbox
 from ..session.session import Session
 from ..session.settings import Settings
+from ..session.stats import ConnectionStats
 from ..typing import BytesLike, LoggerLike, Subprotocol
+from .alarms import ACTIONS
 from .logs import ConnectionLogger
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
 from .waiters import Waiter
@@ -131,6 +133,7 @@ class Engine:
         self._handed_over = 0
         self._writing_paused = False
         self._writing_finished = False
+        self._reading_pauses = self._writing_pauses = 0
         self._drain_waiters: collections.deque[asyncio.Future[None]] | None = None
         self._message_waiters: collections.deque[asyncio.Future[None]] | None = None
         # Ending.
@@ -222,6 +225,34 @@ class Engine:
         """Close reason received; None while open, empty without one."""
         return self.protocol.close_reason
 
+    @property
+    def stats(self) -> ConnectionStats:
+        """What the connection has counted so far; a new object each time."""
+        session, protocol, inbox = self._session, self.protocol, self._inbox
+        compressor = protocol.compressor
+        waiting = 0
+        if self.transport is not None and not self._lost:
+            waiting = int(self.transport.get_write_buffer_size())
+        collected = sum(map(len, protocol.writes))
+        return ConnectionStats(
+            session.messages_received,
+            protocol.messages_sent,
+            session.controls_received,
+            session.bytes_received,
+            self._handed_over - waiting,
+            0 if compressor is None else compressor.compressed_received,
+            0 if compressor is None else compressor.uncompressed_received,
+            0 if compressor is None else compressor.compressed_sent,
+            0 if compressor is None else compressor.uncompressed_sent,
+            self._reading_pauses,
+            self._writing_pauses,
+            waiting + collected,
+            len(inbox.messages),
+            sum(map(len, inbox.messages)),
+            session.pings.latency,
+            protocol.close_code,
+        )
+
     def __repr__(self) -> str:
         """Show what the connection is, where to, and its state."""
         name, state = type(self).__name__, self.protocol.state.name
@@ -245,6 +276,7 @@ class Engine:
         """Take bytes of the opening handshake."""
         protocol = self.protocol
         known = self._has_handshake()
+        self._session.bytes_received += len(data)
         protocol.receive_handshake(data)
         if protocol.discarding and known:
             # The peer was refused. All that matters is when it leaves.
@@ -268,18 +300,6 @@ class Engine:
         """Wake who waits for the peer's part of the opening handshake."""
         if self._handshake_waiter is not None and not self._handshake_waiter.done():
             self._handshake_waiter.set_result(None)
-
-    def _time_out_handshake(self) -> None:
-        """See that the handshake's deadline is enforced, in the next iteration.
-
-        A request that came in this one has made a task, which has yet to begin. A
-        task that is cancelled before that never does, nor does it clean up.
-        """
-        self.loop.call_soon(self._end_handshake)
-
-    def _end_handshake(self) -> None:
-        if self.protocol._state is CONNECTING:
-            self.handshake_timed_out()
 
     def handshake_timed_out(self) -> None:
         """End a connection whose opening handshake takes too long."""
@@ -350,6 +370,7 @@ class Engine:
         assert buffer is not None
         if self._in_place:
             self.protocol.reader.fill(nbytes)
+            self._session.bytes_received += nbytes
             self._session.receive(b"")
             self._pump()
         elif self._copies:
@@ -388,6 +409,7 @@ class Engine:
         if self._writing_paused:
             return
         self._writing_paused = True
+        self._writing_pauses += 1
         self.protocol.hold_pongs = True
         self._session.clock.writing_paused(self._get_loop().time(), self._progress())
         self._arm()
@@ -559,6 +581,7 @@ class Engine:
     def _pause_reading(self) -> None:
         if not self._reading_paused and not self.transport.is_closing():
             self._reading_paused = True
+            self._reading_pauses += 1
             self.transport.pause_reading()
 
     def _resume_reading(self) -> None:
@@ -611,53 +634,8 @@ class Engine:
         for alarm in self._session.clock.due(
             now, self._progress(), self._reading_paused
         ):
-            _ACTIONS[alarm](self)
+            ACTIONS[alarm](self)
         self._arm()
-
-    def _send_keepalive_ping(self) -> None:
-        if self.protocol._state is not OPEN:
-            return
-        if self.protocol.compressor is not None:
-            self.protocol.compressor.release_if_idle()
-        pings = self._session.pings
-        payload = pings.choose_payload()
-        if self.protocol.debug:
-            self.logger.debug("%% sending keepalive ping %s", payload.hex())
-        self.protocol.send_ping(payload)
-        pings.add(payload, None, time.perf_counter())
-        self._written()
-
-    def _fail_silent(self) -> None:
-        """The peer gives no sign of life."""
-        if self.protocol._state is not OPEN:
-            # It was cut already, for not reading either.
-            return
-        if self.protocol.debug:
-            self.logger.debug("! timed out waiting for keepalive pong")
-        self._lost_exc = TimeoutError(
-            "no pong and no other data was received within "
-            f"{self._session.clock.ping_timeout} seconds after a keepalive ping"
-        )
-        self.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
-
-    def _abort_stalled(self) -> None:
-        """The peer doesn't read."""
-        waiting = self.transport.get_write_buffer_size()
-        if self.protocol.debug:
-            self.logger.debug("! peer doesn't read; %d bytes wait", waiting)
-        self._lost_exc = TimeoutError(
-            f"the peer has read none of {waiting} waiting bytes within "
-            f"{self._session.clock.ping_timeout} seconds"
-        )
-        # A close frame would wait behind those bytes.
-        self.protocol.fail(CloseCode.ABNORMAL_CLOSURE)
-        self.transport.abort()
-
-    def _abort_closing(self) -> None:
-        """The closing handshake takes too long."""
-        if self.protocol.debug:
-            self.logger.debug("! timed out waiting for the end of the connection")
-        self.transport.abort()
 
     # Ending.
 
@@ -760,14 +738,6 @@ def default_to_none(cls: type, *names: str) -> None:
 default_to_none(Engine, "loop", "transport")
 
 _DATA_RECEIVED = Engine.data_received
-
-_ACTIONS = {
-    Alarm.OPEN_TIMEOUT: Engine._time_out_handshake,
-    Alarm.SEND_PING: Engine._send_keepalive_ping,
-    Alarm.PING_TIMEOUT: Engine._fail_silent,
-    Alarm.STALLED: Engine._abort_stalled,
-    Alarm.CLOSE_TIMEOUT: Engine._abort_closing,
-}
 
 
 def release(waiters: Iterable[asyncio.Future[None]] | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from ..codes import CloseCode, Opcode, State
 from ..frames import Close, Frame
+from ..session.stats import ServerStats, Totals
 from ..typing import LoggerLike
 from ..utils import get_socket_name
 from .arguments import check_connection
@@ -53,6 +54,7 @@ class Listener(Generic[ConnectionT]):
     def __init__(self, logger: LoggerLike | None = None) -> None:
         self.logger = logger or logging.getLogger("websockets.server")
         self.live: set[ConnectionT] = set()
+        self._totals = Totals()
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._close_task: asyncio.Task[None] | None = None
@@ -113,7 +115,22 @@ class Listener(Generic[ConnectionT]):
 
     def unregister(self, connection: ConnectionT) -> None:
         """Take note of a connection that has ended."""
-        self.live.discard(connection)
+        if connection in self.live:
+            self.live.remove(connection)
+            self._totals.add(connection.stats, connection.was_opened())
+
+    @property
+    def stats(self) -> ServerStats:
+        """What the server has counted so far; a new object each time."""
+        live = list(self.live)
+        states = [connection.protocol.state for connection in live]
+        return self._totals.with_live(
+            [connection.stats for connection in live],
+            connections=states.count(State.OPEN),
+            handshakes=states.count(State.CONNECTING),
+            accepted=sum(connection.was_opened() for connection in live),
+            rejected={},
+        )
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Return the event loop of the server."""

@@ -106,6 +106,10 @@ class ServerSide(FastConnection):
         # Later, since a task that is cancelled before it begins never does.
         self._get_loop().call_soon(self.handler_task.cancel)
 
+    def was_opened(self) -> bool:
+        """Tell whether the opening handshake succeeded."""
+        return self.response is not None and self.response.status_code == 101
+
     def is_serving(self) -> bool:
         """Tell whether the server accepts connections."""
         return bool(self.ws_server.is_serving())

@@ -32,14 +32,32 @@ class Compressor:
     Attributes:
         deflate: the extension as negotiated.
         used: whether it compressed anything since this was last set to False.
+        compressed_received: bytes of the compressed payloads received.
+        uncompressed_received: bytes that they were decompressed to.
+        compressed_sent: bytes of the compressed payloads sent.
+        uncompressed_sent: bytes that they were compressed from.
 
     """
 
-    __slots__ = ("_compressing", "_skip", "_skipped_last", "deflate", "used")
+    __slots__ = (
+        "_compressing",
+        "_skip",
+        "_skipped_last",
+        "compressed_received",
+        "compressed_sent",
+        "deflate",
+        "uncompressed_received",
+        "uncompressed_sent",
+        "used",
+    )
 
     def __init__(self, deflate: PerMessageDeflate) -> None:
         self.deflate = deflate
         self.used = False
+        self.compressed_received = 0
+        self.uncompressed_received = 0
+        self.compressed_sent = 0
+        self.uncompressed_sent = 0
         self._compressing = False
         self._skip = 0
         self._skipped_last = 0
@@ -67,7 +85,9 @@ class Compressor:
         if not self._compressing:
             return data, False
         self._compressing = not fin
-        return self.deflate.deflate(data, fin), True
+        compressed = self.deflate.deflate(data, fin)
+        self.count_sent(len(data), len(compressed))
+        return compressed, True
 
     def _compress_message(self, data: BytesLike) -> tuple[BytesLike, bool]:
         """Compress a message of one frame, if that makes it smaller."""
@@ -81,10 +101,45 @@ class Compressor:
         compressed = self.deflate.deflate(data, True)
         if len(compressed) < size:
             self._skipped_last = 0
+            self.count_sent(size, len(compressed))
             return compressed, True
         self.deflate.drop_encoder()
         self._skip = self._skipped_last = min(2 * self._skipped_last + 1, _MOST_SKIPPED)
         return data, False
+
+    def decompress(self, data: bytes, fin: bool, max_size: int | None) -> bytes:
+        """Decompress a data frame, as :meth:`PerMessageDeflate.inflate` does."""
+        content = self.deflate.inflate(data, fin, max_size)
+        self.compressed_received += len(data)
+        self.uncompressed_received += len(content)
+        return content
+
+    def count_sent(self, size: int, compressed_size: int) -> None:
+        """
+        Take note of a compressed payload that is sent.
+
+        Args:
+            size: bytes that it was compressed from.
+            compressed_size: its bytes.
+
+        """
+        self.uncompressed_sent += size
+        self.compressed_sent += compressed_size
+
+    def share(self, size: int, compressed_size: int) -> None:
+        """
+        Take note of a payload that is sent and wasn't compressed here.
+
+        The peer's history isn't that of our deflater any more, which is forgotten.
+
+        Args:
+            size: bytes that it was compressed from.
+            compressed_size: its bytes; the same number if it isn't compressed.
+
+        """
+        self.deflate.drop_encoder()
+        if compressed_size != size:
+            self.count_sent(size, compressed_size)
 
     def release_if_idle(self) -> None:
         """Free memory if nothing was compressed since the last call."""

@@ -14,6 +14,7 @@ cdef class Session:
     cdef object _outbox
     cdef public list pongs
     cdef public bint held, dropping
+    cdef public long long messages_received, controls_received, bytes_received
     @cython.locals(protocol=Protocol, reader=FrameReader, inbox=Inbox, inflated="long long", opcode=int)
     cpdef receive(self, data, Py_ssize_t size=*)
     cpdef receive_held(self)

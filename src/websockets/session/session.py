@@ -46,15 +46,22 @@ class Session:
         held: whether frames were left unread since too much was inflated; see
             :meth:`receive_held`.
         dropping: whether messages are dropped since they came too late.
+        messages_received: how many whole messages were received.
+        controls_received: how many control frames were received.
+        bytes_received: how many bytes were received, those of the handshake
+            included; an engine adds what it reads into the reader's own room.
 
     """
 
     __slots__ = (
         "_outbox",
+        "bytes_received",
         "clock",
+        "controls_received",
         "dropping",
         "held",
         "inbox",
+        "messages_received",
         "pings",
         "pongs",
         "protocol",
@@ -69,6 +76,9 @@ class Session:
         self.pongs: list[bytes] = []
         self.held = False
         self.dropping = False
+        self.messages_received = 0
+        self.controls_received = 0
+        self.bytes_received = 0
 
     @property
     def outbox(self) -> Outbox:
@@ -94,6 +104,7 @@ class Session:
         through.
         """
         self.clock.heard = True
+        self.bytes_received += len(data) if size < 0 else size
         protocol = self.protocol
         if protocol.discarding:
             return
@@ -124,6 +135,8 @@ class Session:
                 else:
                     # Or it is compressed; what nobody gets needn't be inflated.
                     content = reader.take_bytes()
+                if reader.fin:
+                    self.messages_received += 1
                 if protocol.debug:
                     self._log(opcode, content, reader.fin)
                 if protocol._state is CLOSING and (self.dropping or inbox.is_full()):
@@ -166,6 +179,7 @@ class Session:
         self.protocol.receive_eof(keep_unread=self.held)
 
     def _receive_control(self, opcode: int, data: bytes) -> None:
+        self.controls_received += 1
         if self.protocol.debug:
             self._log(opcode, data, True)
         if opcode == 10:
