@@ -73,6 +73,7 @@ TOP = {
     "websockets.exceptions": ERRORS,
     "websockets.typing": [*TYPES, "ExtensionHeader"],
     "websockets.session.limits": ["Limits", "Rate"],
+    "websockets.session.stats": ["ConnectionStats", "ServerStats"],
     "websockets.uri": ["WebSocketURI", "parse_uri"],
     "websockets": ["speedups_available"],
     "websockets.asyncio.client": ["ClientConnection"],
