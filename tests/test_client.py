@@ -159,6 +159,11 @@ class TestRequest:
             ("Sec-WebSocket-Protocol", "chat, superchat"),
         ]
 
+    def test_subprotocols_are_offered_once(self) -> None:
+        # RFC 6455, 4.1.
+        headers = make(subprotocols=["b", "a", "b"]).connect().headers
+        assert headers["Sec-WebSocket-Protocol"] == "b, a"
+
     def test_key_is_random(self) -> None:
         uri = parse_uri("ws://example.com/")
         keys = {ClientProtocol(uri).key for _ in range(10)}

@@ -639,7 +639,7 @@ class TestErrors:
         protocol = make(CLIENT)
         protocol.send_close()
         feed(protocol, [frame(CLIENT, 0x89), frame(CLIENT, 0x88)])
-        assert sent(protocol) == [(0x88, b"")]
+        assert sent(protocol) == [(0x88, b""), (0x8A, b"")]
         assert protocol.close_rcvd_then_sent is False
 
     def test_lost(self) -> None:

@@ -245,12 +245,24 @@ class TestControlFrames:
         assert sent(protocol) == []
 
     @both_sides
-    def test_ping_is_not_answered_after_our_close_frame(self, side: Side) -> None:
-        # RFC 6455, 5.5.2.
+    def test_ping_is_answered_after_our_close_frame(self, side: Side) -> None:
+        # RFC 6455, 5.5.2: until the peer's close frame comes.
         protocol = make(side)
         protocol.send_close()
         sent(protocol)
         assert feed(protocol, [frame(side, 0x89, b"x")]) == [Frame(Opcode.PING, b"x")]
+        assert sent(protocol) == [(0x8A, b"x")]
+        feed(protocol, [frame(side, 0x88), frame(side, 0x89, b"y")])
+        assert sent(protocol) == ([EOF] if side is SERVER else [])
+
+    def test_ping_is_not_answered_after_the_end_of_our_stream(self) -> None:
+        protocol = make(SERVER)
+        protocol.send_eof()
+        feed(protocol, [frame(SERVER, 0x89, b"x")])
+        assert sent(protocol) == [EOF]
+        protocol.hold_pongs = True
+        feed(protocol, [frame(SERVER, 0x89, b"x")])
+        protocol.release_pong()
         assert sent(protocol) == []
 
     def test_pongs_are_held(self) -> None:
@@ -267,14 +279,17 @@ class TestControlFrames:
         protocol.release_pong()
         assert sent(protocol) == []
 
-    def test_held_pong_is_not_sent_when_closing(self) -> None:
-        protocol = make(SERVER)
-        protocol.hold_pongs = True
-        feed(protocol, [frame(SERVER, 0x89, b"x")])
-        protocol.send_close()
-        sent(protocol)
-        protocol.release_pong()
-        assert sent(protocol) == []
+    @both_sides
+    def test_held_pong_is_sent_until_a_close_frame_comes(self, side: Side) -> None:
+        for close in b"", frame(side, 0x88):
+            protocol = make(side)
+            protocol.hold_pongs = True
+            feed(protocol, [frame(side, 0x89, b"x")])
+            protocol.send_close()
+            feed(protocol, [close])
+            sent(protocol)
+            protocol.release_pong()
+            assert sent(protocol) == ([] if close else [(0x8A, b"x")])
 
 
 class TestClosing:

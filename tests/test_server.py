@@ -176,6 +176,15 @@ class TestAccepted:
     def test_variants(self, name: str, value: str) -> None:
         accepted(replaced(name, value))
 
+    @pytest.mark.parametrize(
+        "target", ["/", "//", "/é", "http://example.com/chat", "wss://a/?b"]
+    )
+    def test_targets(self, target: str) -> None:
+        # RFC 9112, 3.2.2: a whole URI is right too.
+        for _, event in asked(request(line=f"GET {target} HTTP/1.1")):
+            assert event.path == target.encode().decode("ascii", "surrogateescape")
+        accepted(request(line=f"GET {target} HTTP/1.1"))
+
     def test_response_may_be_changed(self) -> None:
         protocol, event = asked(request())[0]
         response = protocol.accept(event)
@@ -440,15 +449,28 @@ REFUSED: list[tuple[bytes, dict[str, Any], int, str, list[str]]] = [
         "invalid subprotocol; expected one of chat",
         ["NegotiationError: invalid subprotocol; expected one of chat"],
     ),
-    (
-        request(("Sec-WebSocket-Extensions", ";")),
-        {"extensions": [PlainFactory()]},
-        400,
-        "invalid Sec-WebSocket-Extensions header: expected token at 0 in ;",
-        [
-            "InvalidHeaderFormat: invalid Sec-WebSocket-Extensions header: "
-            "expected token at 0 in ;"
-        ],
+    *(
+        (
+            request(("Sec-WebSocket-Extensions", ";")),
+            {"extensions": extensions},
+            400,
+            "invalid Sec-WebSocket-Extensions header: expected token at 0 in ;",
+            [
+                "InvalidHeaderFormat: invalid Sec-WebSocket-Extensions header: "
+                "expected token at 0 in ;"
+            ],
+        )
+        for extensions in ([PlainFactory()], None)
+    ),
+    *(
+        (
+            request(line=f"GET {target} HTTP/1.1"),
+            {},
+            400,
+            f"invalid HTTP request target: {target}",
+            [f"InvalidMessage: invalid HTTP request target: {target}"],
+        )
+        for target in ("chat", "*", "example.com:80", "/chat#room", "://x")
     ),
 ]
 
@@ -463,6 +485,9 @@ def check_refusal(response: Response, status: int, body: str) -> None:
     assert response.headers["Content-Length"] == str(len(response.body))
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     more = {426: [("Upgrade", "websocket")], 405: [("Allow", "GET")]}
+    if "Sec-WebSocket-Version" in body:
+        # RFC 6455, 4.4.
+        more[status] = [("Sec-WebSocket-Version", "13")]
     assert list(response.headers.raw_items())[4:] == more.get(status, [])
 
 

@@ -135,9 +135,9 @@ class ClientProtocol(Protocol):
                 ]
             )
         if self.available_subprotocols:
-            headers["Sec-WebSocket-Protocol"] = build_subprotocol(
-                [Subprotocol(name) for name in self.available_subprotocols]
-            )
+            # RFC 6455, 4.1: none is offered twice.
+            names = dict.fromkeys(map(Subprotocol, self.available_subprotocols))
+            headers["Sec-WebSocket-Protocol"] = build_subprotocol([*names])
         return Request(uri.resource_name, headers)
 
     def send_request(self, request: Request) -> None:

@@ -460,21 +460,21 @@ class Protocol:
             self._receive_close(data)
 
     def _answer_ping(self, data: bytes) -> None:
-        """Answer a ping, unless we have sent a close frame."""
-        if self._state is not OPEN:
-            return
+        """Answer a ping. After our close frame too, until the peer's one comes."""
+        # RFC 6455, 5.5.2. Behind the peer's close frame nothing is read.
         if self.hold_pongs:
             # RFC 6455, 5.5.3: only the most recent ping needs an answer. The
             # peer isn't reading; one pong is all that is kept for it.
             self._held_pong = data
-        else:
-            self.send_pong(data)
+        elif not self.eof_sent:
+            self._write_control(10, data)
 
     def release_pong(self) -> None:
         """Send the pong that was held back while the peer didn't read."""
         self.hold_pongs = False
-        if self._held_pong is not None and self._state is OPEN:
-            self.send_pong(self._held_pong)
+        # RFC 6455, 5.5.2: none is owed to who has sent a close frame.
+        if not (self._held_pong is None or self.discarding or self.eof_sent):
+            self._write_control(10, self._held_pong)
         self._held_pong = None
 
     def _receive_close(self, data: bytes) -> None:

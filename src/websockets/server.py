@@ -52,6 +52,11 @@ Origins = Sequence["Origin | str | re.Pattern[str] | None"]
 #: reading when the request has come never gets that many.
 MAX_EARLY_DATA = 2**20
 
+_VERSION = "Sec-WebSocket-Version"
+
+# RFC 6455, 4.2.1: a resource name, or a whole URI. No fragment follows either.
+_TARGET = re.compile(r"(?:/|[A-Za-z][A-Za-z0-9+.\-]*://)[^#]*+")
+
 _BROWSER_HINT = (
     "\n\nYou cannot access a WebSocket server directly with a browser. "
     "You need a WebSocket client."
@@ -240,6 +245,7 @@ class ServerProtocol(Protocol):
 
         """
         headers = request.headers
+        check_target(request.path)
         key = check_request(headers)
         self.origin = self.process_origin(headers)
         extensions, answer = self.process_extensions(headers)
@@ -324,6 +330,9 @@ class ServerProtocol(Protocol):
         elif exc.status == http.HTTPStatus.METHOD_NOT_ALLOWED:
             # RFC 9110, 15.5.6.
             response.headers["Allow"] = "GET"
+        elif isinstance(exc, InvalidHeader) and exc.name == _VERSION:
+            # RFC 6455, 4.4: a client may know other versions than that.
+            response.headers[_VERSION] = "13"
         return response
 
     def send_response(self, response: Response) -> None:
@@ -397,6 +406,18 @@ def explain(exc: BaseException | None) -> str:
     return "; ".join(texts)
 
 
+def check_target(target: str) -> None:
+    """
+    Check what a request asks for (RFC 6455, 4.2.1).
+
+    Raises:
+        InvalidMessage: if it is neither a resource name nor a whole URI.
+
+    """
+    if not _TARGET.fullmatch(target):
+        raise InvalidMessage(f"invalid HTTP request target: {target}")
+
+
 def check_request(headers: Headers) -> str:
     """
     Check what every handshake request must have (RFC 6455, 4.2.1).
@@ -416,9 +437,9 @@ def check_request(headers: Headers) -> str:
         raise InvalidHeaderValue("Sec-WebSocket-Key", key) from exc
     if len(raw_key) != 16:
         raise InvalidHeaderValue("Sec-WebSocket-Key", key)
-    version = get_single(headers, "Sec-WebSocket-Version")
+    version = get_single(headers, _VERSION)
     if version.strip() != "13":
-        raise InvalidHeaderValue("Sec-WebSocket-Version", version)
+        raise InvalidHeaderValue(_VERSION, version)
     return key
 
 
@@ -470,22 +491,28 @@ def negotiate_extensions(
     """
     accepted: list[Extension] = []
     answer: list[ExtensionHeader] = []
-    values = headers.get_all("Sec-WebSocket-Extensions")
-    if not values or not available:
-        return accepted, answer
-    for value in values:
-        for name, params in parse_extension(value):
-            for factory in available:
-                if factory.name != name:
-                    continue
-                try:
-                    chosen, extension = factory.process_request_params(params, accepted)
-                except NegotiationError:
-                    continue
-                accepted.append(extension)
-                answer.append((name, chosen))
-                break
+    # RFC 6455, 9.1: what isn't well-formed is refused, even if nothing is accepted.
+    for name, params in offered_extensions(headers):
+        for factory in available or ():
+            if factory.name != name:
+                continue
+            try:
+                chosen, extension = factory.process_request_params(params, accepted)
+            except NegotiationError:
+                continue
+            accepted.append(extension)
+            answer.append((name, chosen))
+            break
     return accepted, answer
+
+
+def offered_extensions(headers: Headers) -> list[ExtensionHeader]:
+    """Return the extensions that the client offers, in order."""
+    return [
+        item
+        for value in headers.get_all("Sec-WebSocket-Extensions")
+        for item in parse_extension(value)
+    ]
 
 
 def offered_subprotocols(headers: Headers) -> list[Subprotocol]:

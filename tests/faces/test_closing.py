@@ -181,6 +181,24 @@ async def test_a_peer_that_does_not_answer_the_close_is_cut(face: Face) -> None:
         assert str(caught.value) == "sent 1000 (OK); no close frame received"
 
 
+async def test_pings_are_answered_until_the_close_is(face: Face) -> None:
+    """RFC 6455, 5.5.2: only a received close frame ends it."""
+    seen = []
+
+    async def script(raw: Raw) -> None:
+        await raw.accept()
+        seen.append(await raw.read_frame())
+        raw.write(frame(9, b"still there?"))
+        seen.append(await raw.read_frame())
+        raw.write(close_frame(1000))
+
+    async with raw_server(script) as uri:
+        client = await face.connect(uri)
+        await client.close()
+    assert [first for first, _ in seen] == [8, 10]
+    assert seen[1][1] == b"still there?"
+
+
 async def test_a_peer_that_does_not_end_the_stream_is_cut(face: Face) -> None:
     """As a client; as a server we end it ourselves."""
     done = asyncio.Event()
