@@ -604,6 +604,71 @@ async def test_closing_reads_what_was_held_back(opened: Opened) -> None:
     await closing
 
 
+async def inflating() -> tuple[Any, FakeTransport]:
+    """Return a connection without a limit for messages, and its transport."""
+    connection = WebSocketCommonProtocol(max_size=None)
+    transport = FakeTransport(connection)
+    connection.connection_made(transport)
+    connection.connection_open()
+    connection.extensions = [PerMessageDeflate(True, True, 15, 15)]
+    return connection, transport
+
+
+def compressed(first: int, size: int, *, ends: bool) -> bytes:
+    """Return a frame of zeros, masked with zeros: stored by deflate."""
+    encoder = zlib.compressobj(wbits=-15)
+    data = encoder.compress(bytes(size)) + encoder.flush(zlib.Z_SYNC_FLUSH)
+    data = data[:-4] if ends else data
+    return bytes([first, 0xFE]) + len(data).to_bytes(2, "big") + bytes(4) + data
+
+
+async def test_a_large_part_does_not_keep_the_rest_from_being_read() -> None:
+    """Who waits for a message gets it, however much its first frame inflates to."""
+    connection, transport = await inflating()
+    receiving = asyncio.create_task(connection.recv())
+    await turns(2)
+    deliver(connection, compressed(0x42, 2_000_000, ends=False))
+    assert connection._session.held
+    assert not transport.reading
+    await turns(2)
+    assert transport.reading
+    deliver(connection, compressed(0x80, 1000, ends=True))
+    assert await receiving == bytes(2_001_000)
+    connection.connection_lost(None)
+
+
+async def test_messages_without_content_are_read_in_turns() -> None:
+    connection, transport = await inflating()
+    frames = b"\xc2\x81" + bytes(5)
+    deliver(connection, frames * 5000 + masked((9, b"ping")))
+    assert connection._session.held
+    assert not transport.reading
+    # The application doesn't read. There is room for some of it.
+    await turns(20)
+    assert connection._inbox.is_full()
+    assert connection._session.held
+    assert not transport.written
+    for _ in range(5000):
+        assert await connection.recv() == b""
+    await until(lambda: transport.written)
+    assert transport.written == [frame(10, b"ping")]
+    assert transport.reading
+    connection.connection_lost(None)
+
+
+async def test_what_was_left_unread_and_then_taken() -> None:
+    connection, transport = await inflating()
+    deliver(connection, compressed(0xC2, 600_000, ends=True) * 3)
+    assert connection._session.held
+    receiving = asyncio.create_task(connection.recv())
+    await turns(1)
+    assert len(await receiving) == len(await connection.recv()) == 600_000
+    assert len(await connection.recv()) == 600_000
+    await turns(3)
+    assert transport.reading
+    connection.connection_lost(None)
+
+
 async def test_nothing_is_due_after_the_end(opened: Opened) -> None:
     connection, transport = opened
     connection.connection_lost(None)

@@ -108,7 +108,7 @@ TEXTS: list[tuple[Exception, str]] = [
     (E.InvalidParameterValue("a", None), "missing value for parameter a"),
     (E.InvalidParameterValue("a", ""), "empty value for parameter a"),
     (E.InvalidParameterValue("a", "|"), "invalid value for parameter a: |"),
-    (TooManyFragments(10), "fragmented message exceeds limit of 10 frames"),
+    (TooManyFragments(10), "fragmented message exceeds limit of 10 small frames"),
     (ProtocolError("invalid opcode: 7"), "invalid opcode: 7"),
     (PayloadTooBig("text"), "text"),
     (PayloadTooBig(5, 4), "frame with 5 bytes exceeds limit of 4 bytes"),

@@ -124,7 +124,7 @@ FAULTS: list[tuple[Callable[[Side], bytes], int, str | None, dict[str, Any]]] = 
     (
         many((0x02, b""), *[(0x00, b"")] * 4096),
         1009,
-        "fragmented message exceeds limit of 4096 frames",
+        "fragmented message exceeds limit of 4096 small frames",
         {},
     ),
 ]

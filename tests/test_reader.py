@@ -339,15 +339,32 @@ class TestLimits:
     def test_fragments(self) -> None:
         data = frame(0x02) + frame(0x00) + frame(0x80)
         assert len(read(data + data, max_fragments=3)) == 6
-        text = "fragmented message exceeds limit of 2 frames"
+        text = "fragmented message exceeds limit of 2 small frames"
         fail(data, TooManyFragments, text, max_fragments=2)
         many = frame(0x02) + frame(0x00) * 5000 + frame(0x80)
         assert len(read_pieces([many])[0]) == 5002
+
+    def test_large_fragments(self) -> None:
+        # A frame more is allowed for each 64 bytes that came before it.
+        data = frame(0x02, b"x" * 64) + frame(0x00, b"x" * 64) * 998 + frame(0x80)
+        assert len(read(data, max_fragments=1)) == 1000
+        data = frame(0x02, b"x" * 64) + frame(0x00, b"x" * 63) * 998
+        text = "fragmented message exceeds limit of 4 small frames"
+        with pytest.raises(TooManyFragments, match=text):
+            read(data, max_fragments=4)
+        # What a frame announces doesn't count before it is there.
+        data = frame(0x02) + b"\x00\x7f" + (10**6).to_bytes(8, "big")
+        text = "fragmented message exceeds limit of 1 small frames"
+        fail(data, TooManyFragments, text, max_fragments=1)
 
     def test_attributes(self) -> None:
         reader = FrameReader(masked=False, max_size=3, max_frame_size=2)
         assert (reader.max_size, reader.max_frame_size) == (3, 2)
         assert reader.budget() == 2
+        for name in "max_size", "max_frame_size":
+            with pytest.raises(ValueError, match=f"{name} must not be negative: -1"):
+                setattr(reader, name, -1)
+        assert (reader.max_size, reader.max_frame_size) == (3, 2)
         reader.max_size = None
         assert reader.budget() == 2
         reader.max_frame_size = None

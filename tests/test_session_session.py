@@ -270,7 +270,7 @@ class TestHeld:
         return b"".join(frames) + frame(CLIENT, 0x89, b"ping")
 
     def make(self) -> Session:
-        session = make(CLIENT, Inbox(max_bytes=10_000))
+        session = make(CLIENT, Inbox(max_bytes=12_000))
         session.protocol.use_extensions([PerMessageDeflate(True, True, 15, 15)])
         return session
 
@@ -304,7 +304,7 @@ class TestHeld:
         assert not session.held
 
     def test_messages_before_the_end_are_not_too_late(self) -> None:
-        session = make(CLIENT, Inbox(2, max_bytes=10_000, reserve=0))
+        session = make(CLIENT, Inbox(2, max_bytes=12_000, reserve=0))
         session.protocol.use_extensions([PerMessageDeflate(True, True, 15, 15)])
         feed(session, [self.data(3) + frame(CLIENT, 0x81, b"a") * 10])
         assert session.held
@@ -348,6 +348,28 @@ class TestHeld:
         assert session.dropping
         feed(session, [frame(CLIENT, 0xC2, b"not deflated")])
         assert session.protocol.parser_exc is None
+
+    @pytest.mark.parametrize("payload", [b"\0", b"\3\0" * 50 + b"\0"])
+    def test_messages_without_content_cost_time(self, payload: bytes) -> None:
+        session = make(CLIENT, Inbox(None))
+        session.protocol.use_extensions([PerMessageDeflate(False, True, 15, 15)])
+        feed(session, [frame(CLIENT, 0xC2, payload) * 5000])
+        assert session.held
+        # Each block that is marked as the final one takes an inflater.
+        inflaters = len(taken(session)) * (len(payload) // 2 or 1)
+        assert 1900 < inflaters < 2100
+        session.receive_held()
+        assert session.held
+
+    def test_too_much_while_closing_is_dropped(self) -> None:
+        session = make(CLIENT, Inbox(None, max_bytes=100_000))
+        session.protocol.use_extensions([PerMessageDeflate(True, True, 15, 15)])
+        session.protocol.send_close()
+        payload = b"\3\0" * 150 + b"\0"
+        feed(session, [frame(CLIENT, 0xC2, payload) * 10])
+        assert session.dropping
+        assert not session.held
+        assert len(taken(session)) == 2
 
     def test_little_is_not_held(self) -> None:
         session = feed(self.make(), [self.data(2)])

@@ -471,7 +471,8 @@ class TooManyFragments(WebSocketException):
     """A message came in more frames than allowed.
 
     Args:
-        max_fragments: how many frames a message may have.
+        max_fragments: how many frames a message may have beside one for each 64
+            bytes of its content.
 
     """
 
@@ -484,7 +485,7 @@ class TooManyFragments(WebSocketException):
 
     def __str__(self) -> str:
         """Say what the limit is."""
-        return f"fragmented message exceeds limit of {self.max_fragments} frames"
+        return f"fragmented message exceeds limit of {self.max_fragments} small frames"
 
 
 class ProtocolError(WebSocketException):

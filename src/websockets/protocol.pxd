@@ -11,7 +11,7 @@ cdef class Protocol:
     cdef public bint _mask_frames, _writes_plainly, _fragmenting
     cdef public FrameReader reader
     cdef public list _events, writes
-    cdef public long long unsent, messages_sent
+    cdef public long long unsent, messages_sent, inflaters
     cdef dict __dict__
     cdef object __weakref__
 

@@ -107,6 +107,7 @@ class Protocol:
         messages_sent: how many messages were written.
         emits_frames: whether frames become events; sessions set it to False
             and read them from ``reader``.
+        inflaters: how many the last frame of an encoded message took.
         discarding: whether what is received is ignored from now on.
         hold_pongs: whether the peer doesn't read, so that pings get one pong
             in all, when it does again; see :meth:`release_pong`.
@@ -152,6 +153,7 @@ class Protocol:
             max_frame_size=frame_size,
             max_fragments=MAX_FRAGMENTS,
         )
+        self.inflaters = 1
         self.discarding = False
         self.emits_frames = True
         self._events: list[Event] = []
@@ -437,6 +439,7 @@ class Protocol:
                 data = self._compressor.decompress(
                     reader.take_bytes(), reader.fin, reader.budget()
                 )
+                self.inflaters = self._compressor.deflate.inflaters
             except PayloadTooBig as exc:
                 exc.set_current_size(reader.message_size or None)
                 raise

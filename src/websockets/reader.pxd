@@ -2,7 +2,7 @@ cimport cython
 from .speedups cimport Payload, take_bytes, take_text
 
 cdef bytearray _NOTHING
-cdef int _LARGE
+cdef int _LARGE, _BYTES_PER_FRAME
 
 cdef class FrameReader:
     cdef public int opcode, reserved, message_opcode, message_reserved
@@ -22,6 +22,7 @@ cdef class FrameReader:
     cpdef drop(self)
     @cython.locals(pos=Py_ssize_t, available=Py_ssize_t, first=int, second=int, opcode=int, length="unsigned long long", size="long long", complete=bint, data=bytearray, key=Py_ssize_t)
     cpdef bint read_frame(self) except -1
+    @cython.locals(most="long long")
     cpdef _begin_fragment(self, int first, int opcode, long long length)
     cpdef _check_size(self, int first, unsigned long long length, long long size)
     @cython.locals(payload=Payload, size="long long", stop=Py_ssize_t)

@@ -45,8 +45,13 @@ __all__ = ["FrameReader", "read_lone_frame"]
 #: Stands for "no limit": RFC 6455, 5.2, allows 63 bits for a length.
 NO_LIMIT = (1 << 63) - 1
 
-#: Most frames in a message; environment variable ``WEBSOCKETS_MAX_FRAGMENTS``.
+#: Most frames in a message whatever their size; see ``max_fragments`` below.
+#: Environment variable ``WEBSOCKETS_MAX_FRAGMENTS``.
 MAX_FRAGMENTS = env_limit("MAX_FRAGMENTS", 4096)
+
+#: A message may have one frame more for each so many bytes that came before, as a
+#: power of two. A frame that large costs little more than its content.
+_BYTES_PER_FRAME = 6
 
 #: How much larger than its content a compressed message may be: deflate adds
 #: five bytes to each block that it can't shrink.
@@ -91,7 +96,8 @@ class FrameReader:
         max_size: most bytes in a message, whatever its fragments; None for no
             limit.
         max_frame_size: most bytes in a frame; None for no limit of its own.
-        max_fragments: most frames in a message; None for no limit.
+        max_fragments: most frames in a message; None for no limit. It is about
+            small ones: for each 64 bytes of content there may be one frame more.
         checks_text: whether text is checked as it comes; False to leave that
             to whoever takes it.
 
@@ -188,7 +194,7 @@ class FrameReader:
 
     @max_size.setter
     def max_size(self, value: int | None) -> None:
-        self._max_size = NO_LIMIT if value is None else min(value, NO_LIMIT)
+        self._max_size = _check_limit("max_size", value)
 
     @property
     def max_frame_size(self) -> int | None:
@@ -197,7 +203,7 @@ class FrameReader:
 
     @max_frame_size.setter
     def max_frame_size(self, value: int | None) -> None:
-        self._max_frame_size = NO_LIMIT if value is None else min(value, NO_LIMIT)
+        self._max_frame_size = _check_limit("max_frame_size", value)
 
     def allow_reserved(self, bits: int) -> None:
         """
@@ -402,8 +408,9 @@ class FrameReader:
             # RFC 7692, 6: RSV1 marks the first frame of a message only.
             raise ProtocolError("reserved bits must be 0")
         self._fragments += 1
-        if self._fragments > self._max_fragments:
-            raise TooManyFragments(self._max_fragments)
+        most = self._max_fragments
+        if self._fragments - (self.message_size >> _BYTES_PER_FRAME) > most:
+            raise TooManyFragments(most)
         if not self.message_reserved:
             self.message_size += length
         self.in_message = first < 128
@@ -548,6 +555,15 @@ class FrameReader:
             left = NO_LIMIT
         left = min(left, self._max_frame_size)
         return None if left == NO_LIMIT else left
+
+
+def _check_limit(name: str, value: int | None) -> int:
+    """Return a limit as it is kept."""
+    if value is None:
+        return NO_LIMIT
+    if value < 0:
+        raise ValueError(f"{name} must not be negative: {value}")
+    return min(value, NO_LIMIT)
 
 
 _NOTHING = bytearray()

@@ -490,9 +490,12 @@ class FakeTransport(asyncio.Transport):
 
 def deliver(connection: Any, data: bytes) -> None:
     """Hand in bytes as an event loop does; a task is running meanwhile."""
-    view = connection.get_buffer(-1)
-    view[: len(data)] = data
-    connection.buffer_updated(len(data))
+    while data:
+        view = connection.get_buffer(-1)
+        size = min(len(view), len(data))
+        view[:size] = data[:size]
+        data = data[size:]
+        connection.buffer_updated(size)
 
 
 async def deliver_alone(connection: Any, *chunks: bytes) -> None:

@@ -28,9 +28,9 @@ from ..session.inbox import Fragments
 from ..session.limits import Limits
 from ..session.settings import Settings, make_settings
 from ..typing import Data
-from .engine import Engine, default_to_none, release
+from .engine import Engine, default_to_none
 from .streaming import MessageStream
-from .waiters import Waiter
+from .waiters import Waiter, release
 
 __all__ = ["Connection"]
 

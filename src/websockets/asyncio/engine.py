@@ -32,7 +32,6 @@ import collections
 import contextlib
 import sys
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from ..codes import CloseCode, Side, State
@@ -49,7 +48,7 @@ from ..typing import BytesLike, LoggerLike, Subprotocol
 from .alarms import ACTIONS
 from .logs import ConnectionLogger
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
-from .waiters import Waiter
+from .waiters import Waiter, release
 
 if TYPE_CHECKING:
     import uuid
@@ -124,6 +123,7 @@ class Engine:
         self._in_place = False
         self._recv_waiter: Waiter | None = None
         self._reading_paused = False
+        self._reading_on = False
         self._budget = _OPERATIONS
         self._turn_began = 0.0
         # Writing.
@@ -440,9 +440,9 @@ class Engine:
             self._flush()
         if protocol._state is not OPEN:
             self._continue_closing()
-        elif not self._reading_paused and (
-            self._inbox.messages or self._inbox.partial is not None
-        ):
+        elif session.held:
+            self._hold()
+        elif self._inbox.messages or self._inbox.partial is not None:
             self._maybe_pause_reading()
 
     def _wake(self, waiter: Waiter) -> None:
@@ -566,13 +566,31 @@ class Engine:
 
     # Pausing and resuming reading.
 
-    def _maybe_pause_reading(self) -> None:
+    def _has_room(self) -> bool:
+        """Tell whether more messages may wait."""
         waiter = self._recv_waiter
-        if not self._inbox.messages and waiter is not None and waiter.parked:
-            # Whoever waits for the end of a large message needs the rest of it.
-            return
-        if self._session.held or self._inbox.is_full():
+        # Whoever waits for the end of a large message needs the rest of it.
+        wanted = not self._inbox.messages and waiter is not None and waiter.parked
+        return wanted or not self._inbox.is_full()
+
+    def _maybe_pause_reading(self) -> None:
+        if not self._reading_paused and not self._has_room():
             self._pause_reading()
+
+    def _hold(self) -> None:
+        """Leave frames unread for now: inflating all at once would take too long."""
+        self._pause_reading()
+        if not self._reading_on and self._has_room():
+            self._reading_on = True
+            self._get_loop().call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Read frames that were left unread, if nobody did so meanwhile."""
+        self._reading_on = False
+        if self._session.held:
+            self._read_held()
+        if self._reading_paused:
+            self._maybe_resume_reading()
 
     def _maybe_resume_reading(self) -> None:
         if self._inbox.is_drained() and not self._session.held:
@@ -590,9 +608,10 @@ class Engine:
             self.transport.resume_reading()
 
     def _read_held(self) -> None:
-        """Read the frames that were left unread; a task is running."""
+        """Read the frames that were left unread, or some of them."""
         self._session.receive_held()
         self._pump()
+        self._budget = 0
 
     # Sharing the event loop.
 
@@ -738,13 +757,6 @@ def default_to_none(cls: type, *names: str) -> None:
 default_to_none(Engine, "loop", "transport")
 
 _DATA_RECEIVED = Engine.data_received
-
-
-def release(waiters: Iterable[asyncio.Future[None]] | None) -> None:
-    """Wake all who wait."""
-    for waiter in waiters or ():
-        if not waiter.done():
-            waiter.set_result(None)
 
 
 def _raise(exc: BaseException) -> None:

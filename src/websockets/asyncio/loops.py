@@ -16,6 +16,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ..speedups import compiled
+
 __all__ = ["LoopState", "current_task", "loop_state"]
 
 # Before Python 3.12, it's a function in Python, and this is all that it does for a
@@ -27,8 +29,9 @@ current_task: Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None] = 
 )
 
 #: Bytes read at once: a frame of 64 KiB with its header, and more small ones than
-#: anyone sends in a row.
-BUFFER_SIZE = 2**17
+#: anyone sends in a row. In plain Python, twice as many would keep the event loop for
+#: too long if all frames were empty.
+BUFFER_SIZE = 2**17 if compiled else 2**16 + 2**10
 
 #: Deadlines looked at before other callbacks of the event loop have their turn.
 _DEADLINES_PER_TURN = 256

@@ -22,10 +22,10 @@ from __future__ import annotations
 import asyncio
 import functools
 from asyncio import Future
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
-__all__ = ["Waiter"]
+__all__ = ["Waiter", "release"]
 
 
 class Waiter:
@@ -149,3 +149,10 @@ class Waiter:
         if not self.parked:
             # Who isn't coming back at once isn't kept: nobody would hear of its end.
             self.forget()
+
+
+def release(waiters: Iterable[asyncio.Future[None]] | None) -> None:
+    """Wake all who wait for futures of their own."""
+    for waiter in waiters or ():
+        if not waiter.done():
+            waiter.set_result(None)

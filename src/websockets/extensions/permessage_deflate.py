@@ -100,6 +100,8 @@ class PerMessageDeflate(Extension):
         library: what compresses large messages: "zlib", "isal" or "zlib-ng".
         decoder: the inflater; None outside of a message.
         decode_cont_data: whether :meth:`decode` is inside a compressed message.
+        inflaters: how many the last frame took; more than one where it has blocks
+            that are marked as the final one.
 
     """
 
@@ -126,6 +128,7 @@ class PerMessageDeflate(Extension):
         self._deflater: Deflater | None = None
         self.decoder: zlib._Decompress | None = None
         self.decode_cont_data = False
+        self.inflaters = 0
         # The end of what was inflated, at least as much as the peer can refer to.
         self._history = bytearray()
 
@@ -196,6 +199,7 @@ class PerMessageDeflate(Extension):
         decoder = self.decoder
         if decoder is None:
             decoder = self.decoder = self._make_decoder()
+        self.inflaters = 1
         if fin:
             data += _END
         # For zlib, 0 is no limit. One byte more shows that there is more.
@@ -331,6 +335,7 @@ class PerMessageDeflate(Extension):
             if not data or (fin and data == _END) or 0 < limit <= size:
                 return b"".join(parts)
             decoder = self.decoder = self._make_decoder()
+            self.inflaters += 1
             part, data = _inflate_stream(decoder, data, limit and limit - size)
             self._remember(part)
             parts.append(part)

@@ -5,6 +5,7 @@ from .inbox cimport Inbox
 from .clock cimport Clock
 
 cdef object OPEN, CLOSING
+cdef int _INFLATER
 
 cdef class Session:
     cdef public Protocol protocol

@@ -26,6 +26,9 @@ __all__ = ["Session"]
 
 OPEN, CLOSING = State.OPEN, State.CLOSING
 
+# What an inflater costs, in bytes that could be inflated in that time.
+_INFLATER = 512
+
 
 class Session:
     """
@@ -43,8 +46,8 @@ class Session:
         clock: the deadlines.
         pings: the pings in flight, with who waits for their pongs.
         pongs: payloads of pongs that were received and not looked at yet.
-        held: whether frames were left unread since too much was inflated; see
-            :meth:`receive_held`.
+        held: whether frames were left unread since inflating them all would take
+            too much memory or time; see :meth:`receive_held`.
         dropping: whether messages are dropped since they came too late.
         messages_received: how many whole messages were received.
         controls_received: how many control frames were received.
@@ -129,7 +132,7 @@ class Session:
                     continue
                 if reader.message_reserved and not self.dropping:
                     content = protocol.take_data()
-                    inflated += len(content)
+                    inflated += len(content) + _INFLATER * protocol.inflaters
                 elif reader.message_opcode == 1 and not reader.message_reserved:
                     content = reader.take_text()
                 else:
@@ -149,8 +152,12 @@ class Session:
                     inbox.append(content)
                 else:
                     inbox.put_part(content, reader.fin)
-                if inflated > inbox.max_bytes and not closing:
+                if inflated > inbox.max_bytes:
                     # What was received is little, what it inflates to is not.
+                    if closing:
+                        self.dropping = True
+                        inbox.clear()
+                        continue
                     self.held = True
                     break
         except Exception as exc:
