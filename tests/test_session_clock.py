@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from websockets.session.clock import NEVER, Alarm, Clock
 
-OPEN_TIMEOUT, SEND_PING, PING_TIMEOUT, STALLED, CLOSE_TIMEOUT = Alarm
+OPEN_TIMEOUT, SEND_PING, PING_TIMEOUT, STALLED, CLOSE_TIMEOUT, READ_AGAIN = Alarm
 
 
 def due(
@@ -312,3 +312,21 @@ class TestProperties:
             if SEND_PING in alarms and asked is None:
                 asked = now
         assert asked is None or now - asked <= 25 + 1e-6
+
+
+def test_reading_is_suspended() -> None:
+    clock = Clock(None, None, None)
+    clock.opened(100)
+    clock.reading_suspended(100, 2.5)
+    assert clock.deadline() == 102.5
+    assert clock.due(102.4, 0, True) == []
+    assert clock.due(102.5, 0, True) == [READ_AGAIN]
+    assert clock.deadline() == NEVER
+
+
+@pytest.mark.parametrize("end", ["closing", "closed"])
+def test_reading_is_suspended_no_more(end: str) -> None:
+    clock = Clock(None, None, None)
+    clock.reading_suspended(100, 2.5)
+    getattr(clock, end)(*([100] if end == "closing" else []))
+    assert clock.deadline() == NEVER

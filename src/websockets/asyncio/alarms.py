@@ -86,6 +86,11 @@ def _abort_closing(engine: Engine) -> None:
     engine.transport.abort()
 
 
+def _read_again(engine: Engine) -> None:
+    """What was received is within its limits again."""
+    engine.read_again()
+
+
 #: What to do, by what is due.
 ACTIONS: dict[Alarm, Callable[[Engine], None]] = {
     Alarm.OPEN_TIMEOUT: _time_out_handshake,
@@ -93,4 +98,5 @@ ACTIONS: dict[Alarm, Callable[[Engine], None]] = {
     Alarm.PING_TIMEOUT: _fail_silent,
     Alarm.STALLED: _abort_stalled,
     Alarm.CLOSE_TIMEOUT: _abort_closing,
+    Alarm.READ_AGAIN: _read_again,
 }

@@ -22,7 +22,7 @@ cdef class Engine:
     cdef public Waiter _recv_waiter
     cdef public bytearray _buffer
     cdef public object _view
-    cdef public bint opening, _handshake_timed_out, _copies, _in_place, _reading_paused, _reading_on, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
+    cdef public bint opening, _handshake_timed_out, _copies, _in_place, _reading_paused, _reading_on, _reading_suspended, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
     cdef public int _budget
     cdef public double _turn_began
     cdef public long long _handed_over, _reading_pauses, _writing_pauses

@@ -41,6 +41,7 @@ from ..http11 import Request, Response
 from ..protocol import Protocol
 from ..session.clock import Clock
 from ..session.inbox import Inbox
+from ..session.meter import Meter, make_meter
 from ..session.session import Session
 from ..session.settings import Settings
 from ..session.stats import ConnectionStats
@@ -124,6 +125,7 @@ class Engine:
         self._recv_waiter: Waiter | None = None
         self._reading_paused = False
         self._reading_on = False
+        self._reading_suspended = False
         self._budget = _OPERATIONS
         self._turn_began = 0.0
         # Writing.
@@ -234,6 +236,7 @@ class Engine:
         if self.transport is not None and not self._lost:
             waiting = int(self.transport.get_write_buffer_size())
         collected = sum(map(len, protocol.writes))
+        close = protocol.close_rcvd or protocol.close_sent
         return ConnectionStats(
             session.messages_received,
             protocol.messages_sent,
@@ -250,7 +253,7 @@ class Engine:
             len(inbox.messages),
             sum(map(len, inbox.messages)),
             session.pings.latency,
-            protocol.close_code,
+            protocol.close_code if close is None else close.code,
         )
 
     def __repr__(self) -> str:
@@ -310,7 +313,9 @@ class Engine:
     def opened(self) -> None:
         """Begin the life of an open connection: pings, and what came early."""
         loop = self._get_loop()
-        self._session.clock.opened(loop.time())
+        now = loop.time()
+        self._session.clock.opened(now)
+        self._session.meter = make_meter(self._settings.limits, self._session, now)
         self._arm()
         # The handshake is kept for those who ask; few do, and later.
         self._handshake_waiter = None
@@ -430,6 +435,8 @@ class Engine:
         """Do what follows from touching the session."""
         session = self._session
         protocol = self.protocol
+        if session.meter is not None and protocol._state is OPEN:
+            self._limit_rates(session.meter)
         if self._inbox.messages or protocol._state is CLOSED:
             waiter = self._recv_waiter
             if waiter is not None and waiter.parked:
@@ -555,6 +562,7 @@ class Engine:
 
     def _linger(self) -> None:
         """Wait for the end of the peer's stream; what it says doesn't matter."""
+        self._reading_suspended = False
         if self._reading_paused:
             self._resume_reading()
         self._session.clock.closing(self._get_loop().time())
@@ -596,6 +604,33 @@ class Engine:
         if self._inbox.is_drained() and not self._session.held:
             self._resume_reading()
 
+    def _limit_rates(self, meter: Meter) -> None:
+        """Enforce the limits for the rate of what is received."""
+        session = self._session
+        now = self.loop.time()
+        seconds, name = meter.spend(session, now)
+        if not seconds:
+            return
+        if meter.closes:
+            if self.protocol.debug:
+                self.logger.debug("! too many %s received in a short time", name)
+            reason = f"too many {name} in a short time"
+            self.protocol.fail(CloseCode.POLICY_VIOLATION, reason)
+            return
+        self._pause_reading()
+        self._reading_suspended = True
+        session.clock.reading_suspended(now, seconds)
+        self._arm()
+
+    def read_again(self) -> None:
+        """Go on reading: what was received is within its limits again."""
+        self._reading_suspended = False
+        waiter = self._recv_waiter
+        if self._reading_paused and (
+            (waiter is not None and waiter.parked) or self._inbox.is_drained()
+        ):
+            self._resume_reading()
+
     def _pause_reading(self) -> None:
         if not self._reading_paused and not self.transport.is_closing():
             self._reading_paused = True
@@ -603,6 +638,8 @@ class Engine:
             self.transport.pause_reading()
 
     def _resume_reading(self) -> None:
+        if self._reading_suspended:
+            return
         self._reading_paused = False
         if not self.transport.is_closing():
             self.transport.resume_reading()

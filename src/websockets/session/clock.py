@@ -31,6 +31,7 @@ class Alarm(enum.Enum):
     PING_TIMEOUT = "keepalive ping timeout"
     STALLED = "write backlog made no progress"
     CLOSE_TIMEOUT = "closing handshake timeout"
+    READ_AGAIN = "receiving is within its limits again"
 
 
 class Clock:
@@ -56,6 +57,7 @@ class Clock:
         "_ping_at",
         "_pong_at",
         "_progress",
+        "_read_at",
         "_stall_at",
         "close_timeout",
         "heard",
@@ -78,6 +80,7 @@ class Clock:
         self._pong_at = NEVER
         self._stall_at = NEVER
         self._close_at = NEVER
+        self._read_at = NEVER
         self._progress = 0
 
     def deadline(self) -> float:
@@ -88,6 +91,7 @@ class Clock:
             self._pong_at,
             self._stall_at,
             self._close_at,
+            self._read_at,
         )
 
     def connecting(self, now: float, open_timeout: float | None) -> None:
@@ -114,20 +118,24 @@ class Clock:
             self._progress = progress
             self._stall_at = now + self.ping_timeout
 
+    def reading_suspended(self, now: float, seconds: float) -> None:
+        """Reading stops for so many seconds: too much was received."""
+        self._read_at = now + seconds
+
     def writing_resumed(self) -> None:
         """The bytes that waited have left."""
         self._stall_at = NEVER
 
     def closing(self, now: float) -> None:
         """The closing handshake has begun, or the connection has failed."""
-        self._open_at = self._ping_at = self._pong_at = NEVER
+        self._open_at = self._ping_at = self._pong_at = self._read_at = NEVER
         if self.close_timeout is not None and self._close_at == NEVER:
             self._close_at = now + self.close_timeout
 
     def closed(self) -> None:
         """The connection is closed: nothing is due any more."""
         self._open_at = self._ping_at = self._pong_at = NEVER
-        self._stall_at = self._close_at = NEVER
+        self._stall_at = self._close_at = self._read_at = NEVER
 
     def due(self, now: float, progress: int, reading_paused: bool) -> list[Alarm]:
         """
@@ -140,6 +148,9 @@ class Clock:
 
         """
         alarms = []
+        if now >= self._read_at:
+            self._read_at = NEVER
+            alarms.append(Alarm.READ_AGAIN)
         if now >= self._open_at:
             self._open_at = NEVER
             alarms.append(Alarm.OPEN_TIMEOUT)

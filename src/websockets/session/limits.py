@@ -82,8 +82,8 @@ class Limits:
             ``Retry-After`` header, rounded up; None not to tell.
         messages: rate of messages that each connection may receive; None for no
             limit. Each fragment counts.
-        bytes: rate of bytes that each connection may receive in messages, as they
-            come from the network; None for no limit.
+        bytes: rate of bytes that each connection may receive, as they come from
+            the network; None for no limit.
         controls: rate of control frames that each connection may receive; None for
             no limit.
         on_excess: what happens to a connection that exceeds a rate: "close" closes

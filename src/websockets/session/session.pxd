@@ -11,11 +11,12 @@ cdef class Session:
     cdef public Protocol protocol
     cdef public Inbox inbox
     cdef public Clock clock
-    cdef public object pings
+    cdef public object pings, meter
     cdef object _outbox
     cdef public list pongs
     cdef public bint held, dropping
-    cdef public long long messages_received, controls_received, bytes_received
+    cdef public long long messages_received, fragments_received, controls_received
+    cdef public long long bytes_received
     @cython.locals(protocol=Protocol, reader=FrameReader, inbox=Inbox, inflated="long long", opcode=int)
     cpdef receive(self, data, Py_ssize_t size=*)
     cpdef receive_held(self)

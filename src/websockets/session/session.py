@@ -19,6 +19,7 @@ from ..protocol import Protocol
 from ..typing import BytesLike
 from .clock import Clock
 from .inbox import Inbox
+from .meter import Meter
 from .outbox import Outbox
 from .pings import PingLedger
 
@@ -49,7 +50,9 @@ class Session:
         held: whether frames were left unread since inflating them all would take
             too much memory or time; see :meth:`receive_held`.
         dropping: whether messages are dropped since they came too late.
+        meter: what meters the rate of what is received; None if it isn't limited.
         messages_received: how many whole messages were received.
+        fragments_received: how many frames were received that didn't end one.
         controls_received: how many control frames were received.
         bytes_received: how many bytes were received, those of the handshake
             included; an engine adds what it reads into the reader's own room.
@@ -62,9 +65,11 @@ class Session:
         "clock",
         "controls_received",
         "dropping",
+        "fragments_received",
         "held",
         "inbox",
         "messages_received",
+        "meter",
         "pings",
         "pongs",
         "protocol",
@@ -79,7 +84,9 @@ class Session:
         self.pongs: list[bytes] = []
         self.held = False
         self.dropping = False
+        self.meter: Meter | None = None
         self.messages_received = 0
+        self.fragments_received = 0
         self.controls_received = 0
         self.bytes_received = 0
 
@@ -140,6 +147,8 @@ class Session:
                     content = reader.take_bytes()
                 if reader.fin:
                     self.messages_received += 1
+                else:
+                    self.fragments_received += 1
                 if protocol.debug:
                     self._log(opcode, content, reader.fin)
                 if protocol._state is CLOSING and (self.dropping or inbox.is_full()):

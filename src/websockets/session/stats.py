@@ -37,8 +37,8 @@ class ConnectionStats(NamedTuple):
         queued_bytes: how large those are.
         latency: seconds between the last answered ping and its pong; 0 before
             that.
-        close_code: close code received; None while open, 1006 without a close
-            frame.
+        close_code: close code received, or else the one sent; 1006 at the end
+            without a close frame, None before.
 
     """
 
@@ -70,7 +70,7 @@ class ServerStats(NamedTuple):
         accepted: connections that were opened.
         rejected: opening handshakes that failed, by reason.
         closed: connections that were opened and have ended, by the close code
-            received; 1006 without a close frame.
+            received, or else sent; 1006 without a close frame.
         messages_received: whole messages received; this and what follows are sums
             over all connections, those that have ended included.
         messages_sent: whole messages sent.
