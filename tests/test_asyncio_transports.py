@@ -311,7 +311,28 @@ async def test_file_of_the_socket(
     monkeypatch.setattr(sys, "version_info", version)
     await listen_on(loop, "create_unix_server", asyncio.Protocol, path="path")
     more = {"cleanup_socket": False} if version < (3, 13) else {}
-    create.assert_awaited_once_with(loop, asyncio.Protocol, path="path", **more)
+    create.assert_awaited_once_with(
+        loop, asyncio.Protocol, path="path", start_serving=False, **more
+    )
+    create.return_value.start_serving.assert_awaited_once_with()
+
+
+async def test_listening_without_serving() -> None:
+    loop = asyncio.get_running_loop()
+    options: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "start_serving": False}
+    server = await listen_on(loop, "create_server", asyncio.Protocol, **options)
+    assert not server.is_serving()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("failure", [OSError, asyncio.CancelledError])
+async def test_what_fails_to_serve_is_closed(failure: type[BaseException]) -> None:
+    server = mock.Mock(start_serving=mock.AsyncMock(side_effect=failure))
+    loop = mock.Mock(create_server=mock.AsyncMock(return_value=server))
+    with pytest.raises(failure):
+        await listen_on(loop, "create_server", asyncio.Protocol, "127.0.0.1", 0)
+    server.close.assert_called_once_with()
 
 
 # aiofastnet itself.

@@ -168,7 +168,9 @@ class Listener(Generic[ConnectionT]):
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
         """The sockets that the server listens on; none when it's closed."""
-        return () if self._server is None else tuple(self._server.sockets)
+        if self._server is None or self._close_task is not None:
+            return ()
+        return tuple(self._server.sockets)
 
     def close(
         self,
@@ -198,10 +200,25 @@ class Listener(Generic[ConnectionT]):
         Frame(Opcode.CLOSE, Close(code, reason).serialize()).check()
         if self._close_task is None and self._server is not None:
             # No more connections, already while the task below has no turn yet.
-            self._server.close()
+            self._stop_accepting()
             self._close_task = self.get_loop().create_task(
                 self._close(close_connections, code, reason)
             )
+            self._close_task.add_done_callback(self._closing_ended)
+
+    def _stop_accepting(self) -> None:
+        """Accept no more connections.
+
+        Those accepted in this iteration are made in the next one. If asyncio's server
+        were closed by then, their sockets would stay open.
+        """
+        server = self._running_server()
+        loop = self.get_loop()
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            for sock in server.sockets:
+                loop.remove_reader(sock.fileno())
+        else:
+            server.close()
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close the server, and wait for its end."""
@@ -224,8 +241,8 @@ class Listener(Generic[ConnectionT]):
         """Do what :meth:`close` promises."""
         self.logger.info("server closing")
         server = self._running_server()
-        # Connections accepted in this iteration are made in the next one.
         await asyncio.sleep(0)
+        server.close()
         closing = [
             asyncio.ensure_future(connection.close(code, reason))
             for connection in self._end_handshakes()
@@ -235,9 +252,16 @@ class Listener(Generic[ConnectionT]):
             await asyncio.wait(closing)
         await self._handlers_ended()
         await server.wait_closed()
-        assert self._closed is not None
-        self._closed.set_result(None)
         self.logger.info("server closed")
+
+    def _closing_ended(self, task: asyncio.Task[None]) -> None:
+        """Let those know who wait for the end, even if the task was cancelled.
+
+        That's what asyncio.run() does with all tasks at its end.
+        """
+        assert self._closed is not None
+        self._running_server().close()
+        self._closed.set_result(None)
 
     def _end_handshakes(self) -> Iterable[ConnectionT]:
         """Refuse handshakes under way; return the other connections."""

@@ -101,7 +101,25 @@ async def listen_on(
     Raises:
         OSError: if it can't listen there.
 
+    Cancelling closes what was opened so far.
     """
+    start = options.pop("start_serving", True)
+    server = await _bind(loop, name, *arguments, **options, start_serving=False)
+    if start:
+        # If create_server() did this and were cancelled then, nobody would have a
+        # server to close.
+        try:
+            await server.start_serving()
+        except BaseException:
+            server.close()
+            raise
+    return server
+
+
+async def _bind(
+    loop: asyncio.AbstractEventLoop, name: str, *arguments: Any, **options: Any
+) -> asyncio.Server:
+    """Make a server, with whatever is best."""
     method: Callable[..., Any] = getattr(loop, name)
     connector = find_connector(loop, name, options)
     if connector != method:
