@@ -117,6 +117,9 @@ OTHERS = {
     "logging/json_server.py",
 }
 
+#: Directories whose programs have test files of their own.
+ELSEWHERE = {"tutorial": "test_tutorial.py"}
+
 needs_unix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such thing")
 needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="the program openssl isn't installed"
@@ -194,12 +197,18 @@ def get(port: int, path: str) -> tuple[int, str, bytes]:
 
 def test_every_example_is_tested() -> None:
     found = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
+    found = {name for name in found if name.partition("/")[0] not in ELSEWHERE}
     assert found == PROGRAMS.keys() | OTHERS
+    assert all(
+        (pathlib.Path(__file__).parent / test).exists() for test in ELSEWHERE.values()
+    )
 
 
 def test_readme_lists_every_example_and_nothing_else() -> None:
     linked = re.findall(r"\]\(([^)]*)\)", (EXAMPLES / "README.md").read_text())
-    assert set(linked) == {*PROGRAMS, *OTHERS, "chat.html"} - {"certificate.py"}
+    assert set(linked) == {*PROGRAMS, *OTHERS, "chat.html", *ELSEWHERE} - {
+        "certificate.py"
+    }
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS.keys() | OTHERS))

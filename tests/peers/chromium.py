@@ -72,6 +72,25 @@ class Page:
         await self.call("Page.navigate", url=url)
         await self.event("Page.loadEventFired")
 
+    async def another(self, url: str) -> Page:
+        """Open a URL in one more page of the same browser. One is used at a time."""
+        page = Page(self.websocket)
+        page.ids = self.ids
+        await page.open(url)
+        return page
+
+    async def reload(self) -> None:
+        """Load the page again, and wait until that's done."""
+        await self.call("Page.reload")
+        await self.event("Page.loadEventFired")
+
+    async def wait_for(self, condition: str) -> None:
+        """Wait until an expression is true."""
+        await self.evaluate(
+            "new Promise((done) => { const look = () => "
+            f"({condition}) ? done() : setTimeout(look, 5); look(); }})"
+        )
+
     async def evaluate(self, expression: str) -> Any:
         """Return the value of an expression; if it is a promise, what that gives."""
         answer = await self.call(
