@@ -47,6 +47,7 @@ from ..session.settings import Settings
 from ..session.stats import ConnectionStats
 from ..typing import BytesLike, LoggerLike, Subprotocol
 from .alarms import ACTIONS
+from .counting import count
 from .logs import ConnectionLogger
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
 from .waiters import Waiter, release
@@ -230,31 +231,7 @@ class Engine:
     @property
     def stats(self) -> ConnectionStats:
         """What the connection has counted so far; a new object each time."""
-        session, protocol, inbox = self._session, self.protocol, self._inbox
-        compressor = protocol.compressor
-        waiting = 0
-        if self.transport is not None and not self._lost:
-            waiting = int(self.transport.get_write_buffer_size())
-        collected = sum(map(len, protocol.writes))
-        close = protocol.close_rcvd or protocol.close_sent
-        return ConnectionStats(
-            session.messages_received,
-            protocol.messages_sent,
-            session.controls_received,
-            session.bytes_received,
-            self._handed_over - waiting,
-            0 if compressor is None else compressor.compressed_received,
-            0 if compressor is None else compressor.uncompressed_received,
-            0 if compressor is None else compressor.compressed_sent,
-            0 if compressor is None else compressor.uncompressed_sent,
-            self._reading_pauses,
-            self._writing_pauses,
-            waiting + collected,
-            len(inbox.messages),
-            sum(map(len, inbox.messages)),
-            session.pings.latency,
-            protocol.close_code if close is None else close.code,
-        )
+        return count(self)
 
     def __repr__(self) -> str:
         """Show what the connection is, where to, and its state."""
