@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websockets.session.clock import NEVER, Alarm, Clock
+from websockets.session.clock import LEAST_INTERVAL, NEVER, Alarm, Clock
 
 OPEN_TIMEOUT, SEND_PING, PING_TIMEOUT, STALLED, CLOSE_TIMEOUT, READ_AGAIN = Alarm
 
@@ -86,15 +86,18 @@ class TestKeepalive:
         assert due(clock, 510.0) == []
         assert clock.deadline() == 520.0
 
+    def test_an_interval_of_nothing(self) -> None:
+        clock = opened(100.0, ping_interval=0)
+        assert clock.deadline() == 100.0 + LEAST_INTERVAL
+        now = clock.deadline()
+        assert due(clock, now) == [SEND_PING]
+        assert due(clock, now) == []
+        assert clock.deadline() > now
+
     def test_no_pings(self) -> None:
         clock = opened(ping_interval=None)
         assert clock.deadline() == NEVER
         assert due(clock, 10**9) == []
-
-    def test_interval_of_zero(self) -> None:
-        clock = opened(ping_interval=0)
-        assert due(clock, 0.0) == [SEND_PING]
-        assert due(clock, 0.0) == [SEND_PING]
 
     def test_interval_taken_away(self) -> None:
         clock = opened()

@@ -252,6 +252,32 @@ async def test_a_flood_of_pings_from_a_peer_that_does_not_read(face: Face) -> No
             await tasks[0]
 
 
+async def test_pings_do_not_pile_up_behind_a_backlog(face: Face) -> None:
+    """Also where nobody is cut; see ``ping_timeout``."""
+
+    tasks = []
+
+    async def handler(websocket: Any) -> None:
+        tasks.append(await fill(websocket))
+        await websocket.wait_closed()
+
+    async with face.serve(
+        handler, "localhost", 0, compression=None, ping_timeout=None
+    ) as server:
+        async with raw_client(server) as raw:
+            await raw.handshake()
+            raw.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            (connection,) = server.websockets
+            await until(lambda: connection._writing_paused)
+            for number in range(10):
+                pass_time(connection, 20.1 * (number + 1))
+            assert len(connection._session.pings) == 1
+            raw.writer.transport.abort()
+        await connection.wait_closed()
+        with pytest.raises(ConnectionClosedError):
+            await tasks[0]
+
+
 async def test_cancelling_a_send_that_waits(face: Face) -> None:
     done = asyncio.Event()
 

@@ -40,6 +40,9 @@ def _send_keepalive_ping(engine: Engine) -> None:
     if protocol.compressor is not None:
         protocol.compressor.release_if_idle()
     pings = engine._session.pings
+    if engine._writing_paused and len(pings):
+        # One waits behind that backlog already: more would only make it grow.
+        return
     payload = pings.choose_payload()
     if protocol.debug:
         protocol.logger.debug("%% sending keepalive ping %s", payload.hex())

@@ -17,6 +17,7 @@ from ..extensions.permessage_deflate import PerMessageDeflate
 from ..speedups import build_frame
 from ..typing import BytesLike, Data
 from .connection import Connection
+from .loops import check_loop, running_loop
 
 __all__ = ["broadcast"]
 
@@ -45,6 +46,8 @@ def broadcast(
             binary one; None for what they are.
 
     Raises:
+        RuntimeError: if it's called in another thread or event loop than a
+            connection's; use :meth:`~asyncio.loop.call_soon_threadsafe` there.
         TypeError: if ``message`` is neither str nor bytes-like.
         ExceptionGroup: if sending failed for some, and they should be raised.
 
@@ -61,12 +64,15 @@ def broadcast(
             f"message must be str or bytes-like, not {type(message).__name__}"
         )
     failures: list[Exception] = []
+    loop = running_loop()
     for connection in connections:
         if connection is None:
             # Compiled, it would be taken for a connection.
             raise TypeError("cannot broadcast to None")
         if connection.protocol._state is not OPEN:
             continue
+        if connection.loop is not loop:
+            check_loop(connection.loop)
         try:
             if connection._message_waiters is not None:
                 raise RuntimeError("sending a fragmented message")

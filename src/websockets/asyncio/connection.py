@@ -29,6 +29,7 @@ from ..session.limits import Limits
 from ..session.settings import Settings, make_settings
 from ..typing import Data
 from .engine import Engine, default_to_none
+from .loops import check_loop
 from .streaming import MessageStream
 from .waiters import Waiter, release
 
@@ -51,7 +52,8 @@ class Connection(Engine):
     Args:
         protocol: the sans-I/O protocol of this connection.
         settings: how the connection behaves; None for what follows.
-        ping_interval: seconds between keepalive pings; None for no pings.
+        ping_interval: seconds between keepalive pings, a millisecond at least; None
+            for no pings.
         ping_timeout: seconds for a sign of life after a keepalive ping, and
             for a write backlog to make progress; None for no limit.
         close_timeout: seconds for the closing handshake; None for no limit.
@@ -350,6 +352,9 @@ class Connection(Engine):
         protocol = self.protocol
         if protocol._state is not OPEN or self._message_waiters is not None:
             return False
+        if not (self._corked or self._dirty):
+            # Otherwise somebody has sent in this very turn of the loop.
+            check_loop(self.loop)
         if isinstance(message, str):
             protocol._write_data(2 if text is False else 1, message.encode(), True)
         elif isinstance(message, (bytes, bytearray, memoryview)):
@@ -496,6 +501,7 @@ class Connection(Engine):
 
     async def _open(self) -> None:
         """Return if the connection is open, and raise if it isn't."""
+        check_loop(self.loop)
         if self.protocol._state is CONNECTING:
             raise InvalidState("cannot send before the opening handshake is done")
         if self.protocol._state is not OPEN:
@@ -523,6 +529,7 @@ class Connection(Engine):
         cut. Messages that came before the end can still be received. Cancelling
         doesn't stop the closing handshake; it goes on by itself.
         """
+        check_loop(self.loop)
         if self.protocol._state is OPEN:
             self.protocol.send_close(code, reason)
             self._pump()

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from ..speedups import compiled
 
-__all__ = ["LoopState", "current_task", "loop_state"]
+__all__ = ["LoopState", "check_loop", "current_task", "loop_state", "running_loop"]
 
 # Before Python 3.12, it's a function in Python, and this is all that it does for a
 # loop that is known.
@@ -27,6 +27,28 @@ current_task: Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None] = 
     if sys.version_info >= (3, 12)
     else vars(asyncio.tasks)["_current_tasks"].get
 )
+
+#: Returns the event loop that is running in this thread, None if there is none.
+running_loop = asyncio._get_running_loop
+
+
+def check_loop(loop: asyncio.AbstractEventLoop | None) -> None:
+    """
+    Check that the caller is where a connection may be used.
+
+    Args:
+        loop: the connection's event loop; None if it isn't known yet.
+
+    Raises:
+        RuntimeError: if another event loop is running, or none.
+
+    """
+    if loop is not None and running_loop() is not loop:
+        raise RuntimeError(
+            "this connection belongs to another event loop; from other threads, use "
+            "asyncio.run_coroutine_threadsafe(), or call_soon_threadsafe() of its loop"
+        )
+
 
 #: Bytes read at once: a frame of 64 KiB with its header, and more small ones than
 #: anyone sends in a row. In plain Python, twice as many would keep the event loop for

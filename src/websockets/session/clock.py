@@ -22,6 +22,9 @@ __all__ = ["Alarm", "Clock"]
 
 NEVER = float("inf")
 
+#: Seconds between keepalive pings at least: without a pause, nothing else would go on.
+LEAST_INTERVAL = 0.001
+
 
 class Alarm(enum.Enum):
     """What a deadline means when it is past."""
@@ -39,7 +42,8 @@ class Clock:
     Deadlines of one connection.
 
     Args:
-        ping_interval: seconds between keepalive pings; None for no pings.
+        ping_interval: seconds between keepalive pings, a millisecond at least; None
+            for no pings.
         ping_timeout: seconds for the peer to show that it lives, and for a
             write backlog to make progress; None to wait for ever.
         close_timeout: seconds for the closing handshake; None to wait for
@@ -103,7 +107,7 @@ class Clock:
         """The connection is open."""
         self._open_at = NEVER
         if self.ping_interval is not None:
-            self._ping_at = now + self.ping_interval
+            self._ping_at = now + max(self.ping_interval, LEAST_INTERVAL)
 
     def writing_paused(self, now: float, progress: int) -> None:
         """
@@ -193,9 +197,10 @@ class Clock:
             return
         # Not now + interval: delays mustn't add up. But after a long stall
         # there's no point in making up for what was missed.
-        self._ping_at += self.ping_interval
+        interval = max(self.ping_interval, LEAST_INTERVAL)
+        self._ping_at += interval
         if self._ping_at <= now:
-            self._ping_at = now + self.ping_interval
+            self._ping_at = now + interval
         if self.ping_timeout is not None and self._pong_at == NEVER:
             self.heard = False
             self._pong_at = now + self.ping_timeout

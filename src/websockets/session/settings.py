@@ -23,7 +23,8 @@ class Settings:
 
     Attributes:
         open_timeout: seconds for the opening handshake; None for no limit.
-        ping_interval: seconds between keepalive pings; None for no pings.
+        ping_interval: seconds between keepalive pings, a millisecond at least; None
+            for no pings.
         ping_timeout: seconds for a sign of life after a keepalive ping, and
             for a write backlog to make progress; None for no limit.
         close_timeout: seconds for the closing handshake; None for no limit.
