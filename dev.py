@@ -92,6 +92,11 @@ COMMANDS = {
         ("-m sphinx -W -q -b html docs docs/_build/html",),
         DOCS,
     ),
+    "package": Command(
+        "build sdist and wheel, install both elsewhere and run the tests there",
+        ("tools/package.py",),
+        frozenset(["package"]),
+    ),
     "peers": Command("install npm's ws, for the interoperability tests"),
     "python": Command("run the environment's Python"),
 }

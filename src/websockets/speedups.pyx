@@ -27,7 +27,8 @@ cdef extern from *:
     #include <stdint.h>
     #include <string.h>
 
-    #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) \
+    /* glibc's loader chooses; musl's can't. */
+    #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) \
         && !defined(__clang__)
     #define WS_DISPATCH __attribute__((target_clones("avx2", "default")))
     #else
