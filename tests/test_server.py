@@ -649,6 +649,26 @@ class TestRefused:
         assert isinstance(protocol.handshake_exc, InvalidHandshake)
 
 
+    @pytest.mark.parametrize(
+        ("name", "status"),
+        [
+            ("Upgrade", 400),
+            ("Connection", 400),
+            ("Sec-WebSocket-Key", 400),
+            ("Sec-WebSocket-Version", 400),
+            ("Origin", 403),
+        ],
+    )
+    def test_refusal_shows_what_is_not_text(self, name: str, status: int) -> None:
+        """Bytes of the request that aren't ASCII get into the text of the answer."""
+        data = replaced(name, "caf?").replace(b"?", b"\xff")
+        for protocol, event in asked(data, origins=["https://example.com"]):
+            response = protocol.accept(event)
+            assert response.status_code == status
+            assert b"caf\\udcff" in bytes(response.body or b"")
+            protocol.send_response(response)
+
+
 class TestReject:
     @pytest.mark.parametrize("status", [404, http.HTTPStatus.NOT_FOUND])
     def test_response(self, status: int) -> None:

@@ -304,11 +304,12 @@ class ServerProtocol(Protocol):
 
         Args:
             status: HTTP status.
-            text: what a person should read; encoded to UTF-8.
+            text: what a person should read; encoded to UTF-8. Bytes of the request
+                that aren't ASCII, which headers have as surrogates, are escaped.
 
         """
         status = http.HTTPStatus(status)
-        body = text.encode()
+        body = text.encode(errors="backslashreplace")
         headers = Headers()
         headers["Date"] = format_date()
         headers["Connection"] = "close"

@@ -533,6 +533,7 @@ class Refusing(WebSocketServerProtocol):
     [
         (AbortHandshake(402, {"X": "y"}, b"pay\n"), 402, b"pay\n"),
         (InvalidOrigin("o"), 403, b"invalid Origin header: o"),
+        (InvalidOrigin("\udcff"), 403, b"invalid Origin header: \\udcff"),
         (ZeroDivisionError(), 500, b""),
     ],
 )

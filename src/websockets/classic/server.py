@@ -234,7 +234,8 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             self.write_http_response(exc.status, exc.headers, exc.body)
         else:
             text = f"Failed to open a WebSocket connection: {exc}.\n"
-            self.write_http_response(exc.status, {}, text.encode())
+            body = text.encode(errors="backslashreplace")
+            self.write_http_response(exc.status, {}, body)
 
     # The opening handshake.
 
