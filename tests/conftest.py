@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from faces.support import FACES, Face, Logs, is_classic_only
+from websockets.testing import VirtualClock, virtual_time
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -70,6 +71,15 @@ async def clean_loop() -> AsyncIterator[list[dict[str, Any]]]:
     gc.collect(1)
     assert not left
     assert not reported
+
+
+@pytest.fixture
+async def clock() -> AsyncIterator[VirtualClock]:
+    """Have time pass when nothing else happens; that's not for uvloop."""
+    if not isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop):
+        pytest.skip("virtual time needs asyncio's own event loop")
+    async with virtual_time() as clock:
+        yield clock
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ connection answers it. None of them is on the way of a message.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,8 @@ def _send_keepalive_ping(engine: Engine) -> None:
     if protocol.debug:
         protocol.logger.debug("%% sending keepalive ping %s", payload.hex())
     protocol.send_ping(payload)
-    pings.add(payload, None, time.perf_counter())
+    assert engine._shared is not None
+    pings.add(payload, None, engine._shared.clock())
     engine.written()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import math
-import time
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -477,7 +476,8 @@ class Connection(Engine):
         self.protocol.send_ping(payload)
         loop = self._get_loop()
         waiter: asyncio.Future[float] = loop.create_future()
-        pings.add(payload, waiter, time.perf_counter())
+        assert self._shared is not None
+        pings.add(payload, waiter, self._shared.clock())
         self._written()
         return _acknowledged_by_end(waiter) if ack_on_close else waiter
 

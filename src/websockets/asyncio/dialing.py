@@ -19,7 +19,7 @@ from ..uri import WebSocketURI, parse_uri
 from .connection import Connection
 from .proxying import DIRECT, dial_through
 from .tls import default_tls_context
-from .transports import find_connector
+from .transports import find_connector, find_stand_in
 
 __all__ = ["dial", "find_redirect", "is_same_origin"]
 
@@ -88,7 +88,10 @@ async def dial(
     else:
         options.pop("ssl", None)
     if "path" in options:
-        connect = find_connector(loop, "create_unix_connection", options)
+        name = "create_unix_connection"
+        connect = find_stand_in(loop, name, options["path"])
+        if connect is None:
+            connect = find_connector(loop, name, options)
         _, connection = await connect(make, **options)
     elif options.get("sock") is not None:
         options.pop("host", None)
@@ -99,10 +102,12 @@ async def dial(
         host = options.pop("host", None) or uri.host
         port = options.pop("port", None) or uri.port
         target = dataclasses.replace(uri, host=host, port=port)
-        proxy = await settings.choose(target)
-        if proxy is not None:
-            return await dial_through(proxy, settings, target, make, options)  # type: ignore[no-any-return]
-        connect = find_connector(loop, "create_connection", options)
+        connect = find_stand_in(loop, "create_connection", (host, port))
+        if connect is None:
+            proxy = await settings.choose(target)
+            if proxy is not None:
+                return await dial_through(proxy, settings, target, make, options)  # type: ignore[no-any-return]
+            connect = find_connector(loop, "create_connection", options)
         _, connection = await connect(make, host, port, **options)
     return connection
 

@@ -31,7 +31,6 @@ import asyncio
 import collections
 import contextlib
 import sys
-import time
 from typing import TYPE_CHECKING, Any, cast
 
 from ..codes import CloseCode, Side, State
@@ -447,7 +446,8 @@ class Engine:
     def _acknowledge_pongs(self) -> None:
         """Tell those who wait for pongs that they have come."""
         session = self._session
-        now = time.perf_counter()
+        assert self._shared is not None
+        now = self._shared.clock()
         pongs, session.pongs = session.pongs, []
         for data in pongs:
             if self.protocol.debug and data in session.pings:
@@ -637,7 +637,8 @@ class Engine:
     async def _share_turn(self) -> None:
         """Let others have their turn if this task has gone on for too long."""
         self._budget = _OPERATIONS
-        now = time.perf_counter()
+        assert self._shared is not None
+        now = self._shared.clock()
         if self._turn_began == 0.0:
             self._turn_began = now
         elif now - self._turn_began > _TURN:

@@ -214,9 +214,11 @@ class Listener(Generic[ConnectionT]):
         """
         server = self._running_server()
         loop = self.get_loop()
-        if isinstance(loop, asyncio.SelectorEventLoop):
-            for sock in server.sockets:
-                loop.remove_reader(sock.fileno())
+        # Servers in memory have none; see websockets.testing.
+        descriptors = [sock.fileno() for sock in server.sockets]
+        if isinstance(loop, asyncio.SelectorEventLoop) and -1 not in descriptors:
+            for descriptor in descriptors:
+                loop.remove_reader(descriptor)
         else:
             server.close()
 

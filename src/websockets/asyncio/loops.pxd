@@ -10,6 +10,7 @@ cdef class LoopState:
     cdef public long long _number, _void
     cdef public bytearray buffer
     cdef public object view
+    cdef public object clock
     cdef public bint shares_reads
 
     cpdef flush_soon(self, member)

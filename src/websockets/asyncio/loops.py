@@ -12,6 +12,7 @@ import asyncio
 import contextvars
 import heapq
 import sys
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -119,6 +120,8 @@ class LoopState:
         view: a memoryview of ``buffer``.
         shares_reads: whether no two reads are ever in flight at the same time,
             so that connections may share ``buffer``.
+        clock: what measures latency, and how long tasks go on: seconds from some
+            moment on.
 
     """
 
@@ -132,6 +135,7 @@ class LoopState:
         "_number",
         "_void",
         "buffer",
+        "clock",
         "shares_reads",
         "view",
     )
@@ -142,6 +146,7 @@ class LoopState:
         self.buffer = bytearray(BUFFER_SIZE)
         self.view = memoryview(self.buffer)
         self.shares_reads = not hasattr(loop, "_proactor")
+        self.clock: Callable[[], float] = time.perf_counter
         self._context = contextvars.Context()
         self._dirty: list[Member] = []
         self._deadlines: list[Deadline] = []

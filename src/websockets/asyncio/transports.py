@@ -15,6 +15,8 @@ The environment variable ``WEBSOCKETS_TRANSPORT`` switches: "asyncio" for asynci
 transports always; "aiofastnet" to insist: with TLS as well, unless the context has a
 callback when the server or the connection is made; "auto", or nothing, for the above.
 docs/topics/fast.rst tells users.
+
+And tests may have transports without sockets: see :data:`stand_ins`.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ import importlib
 import os
 import ssl as ssl_module
 import sys
+import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["find_connector", "listen_on", "transports"]
+__all__ = ["find_connector", "find_stand_in", "listen_on", "stand_ins", "transports"]
 
 # Options with which both do the same, of each method of an event loop.
 _TLS = {"ssl", "ssl_handshake_timeout", "ssl_shutdown_timeout"}
@@ -46,6 +49,35 @@ _SAME: dict[str, set[str]] = {
     },
     "create_unix_server": {*_TLS, "backlog", "path", "sock", "start_serving"},
 }
+
+
+class StandIn(Protocol):
+    """What takes the place of an event loop where connections are made."""
+
+    def find(self, name: str, target: Any) -> Callable[..., Any] | None:
+        """
+        Return what to call instead of a method; None for the method itself.
+
+        Args:
+            name: of the method.
+            target: a host and a port, or the path of a Unix socket.
+
+        """
+        ...
+
+
+#: What tests have connect and listen instead of an event loop, by event loop;
+#: :mod:`websockets.testing` puts it here.
+stand_ins: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, StandIn]
+stand_ins = weakref.WeakKeyDictionary()
+
+
+def find_stand_in(
+    loop: asyncio.AbstractEventLoop, name: str, target: Any
+) -> Callable[..., Any] | None:
+    """Return what a test has called instead of a method; None where it's usual."""
+    stand_in = stand_ins.get(loop)
+    return None if stand_in is None else stand_in.find(name, target)
 
 
 def transports() -> str:
@@ -120,6 +152,11 @@ async def _bind(
     loop: asyncio.AbstractEventLoop, name: str, *arguments: Any, **options: Any
 ) -> asyncio.Server:
     """Make a server, with whatever is best."""
+    if options.get("sock") is None:
+        target = options.get("path") if name == "create_unix_server" else arguments[1:]
+        stand_in = find_stand_in(loop, name, target)
+        if stand_in is not None:
+            return await stand_in(*arguments, **options)  # type: ignore[no-any-return]
     method: Callable[..., Any] = getattr(loop, name)
     connector = find_connector(loop, name, options)
     if connector != method:
