@@ -189,6 +189,10 @@ class InvalidURI(WebSocketException):
         """Say which URI it is and what is wrong with it."""
         return f"{hide_password(self.uri)} isn't a valid URI: {self.msg}"
 
+    def __repr__(self) -> str:
+        """Show what the error was made with, without the password."""
+        return f"{type(self).__name__}({hide_password(self.uri)!r}, {self.msg!r})"
+
 
 class InvalidProxy(WebSocketException):
     """What should be a proxy's address isn't one, or its kind isn't supported.
@@ -278,6 +282,10 @@ class InvalidProxyStatus(ProxyError):
         """Say which status the proxy answered."""
         return f"proxy rejected connection: HTTP {self.response.status_code:d}"
 
+    def __repr__(self) -> str:
+        """Show the text: what the error was made with may have secrets."""
+        return f"{type(self).__name__}({str(self)!r})"
+
 
 class InvalidMessage(InvalidHandshake):
     """What came is not an HTTP request or response; its cause says why."""
@@ -337,6 +345,10 @@ class InvalidStatus(InvalidHandshake):
         """Say which status the server answered."""
         status = self.response.status_code
         return f"server rejected WebSocket connection: HTTP {status:d}"
+
+    def __repr__(self) -> str:
+        """Show the text: what the error was made with may have secrets."""
+        return f"{type(self).__name__}({str(self)!r})"
 
 
 class InvalidHeader(InvalidHandshake):

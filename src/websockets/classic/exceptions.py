@@ -7,6 +7,7 @@ import http
 from ..datastructures import Headers, HeadersLike
 from ..exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 from ..http11 import Response
+from ..redaction import hide_password
 from ..typing import StatusLike
 
 __all__ = ["AbortHandshake", "InvalidMessage", "InvalidStatusCode", "RedirectHandshake"]
@@ -67,6 +68,10 @@ class AbortHandshake(InvalidHandshake):
         size = len(self.body)
         return f"HTTP {self.status:d}, {headers} headers, {size} bytes"
 
+    def __repr__(self) -> str:
+        """Show the text: what the error was made with may have secrets."""
+        return f"{type(self).__name__}({str(self)!r})"
+
 
 class RedirectHandshake(InvalidHandshake):
     """The server redirects to another URI.
@@ -82,4 +87,8 @@ class RedirectHandshake(InvalidHandshake):
 
     def __str__(self) -> str:
         """Say where it redirects to."""
-        return f"redirect to {self.uri}"
+        return f"redirect to {hide_password(self.uri)}"
+
+    def __repr__(self) -> str:
+        """Show the text: what the error was made with may have secrets."""
+        return f"{type(self).__name__}({str(self)!r})"
