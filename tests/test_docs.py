@@ -26,12 +26,16 @@ def programs(page: str) -> Iterator[tuple[str, str]]:
             yield code, output.strip() if next_kind == "text" else ""
 
 
-PROGRAMS = [*programs("topics/two-eras.rst"), *programs("howto/uvloop.rst")]
+PROGRAMS = [
+    *programs("topics/two-eras.rst"),
+    *programs("howto/observability.rst"),
+    *programs("howto/uvloop.rst"),
+]
 
 
 def test_there_are_programs() -> None:
-    assert len(PROGRAMS) == 8
-    assert sum(bool(output) for _, output in PROGRAMS) == 7
+    assert len(PROGRAMS) == 10
+    assert sum(bool(output) for _, output in PROGRAMS) == 9
 
 
 @pytest.mark.parametrize("code, output", PROGRAMS)

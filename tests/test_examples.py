@@ -118,7 +118,7 @@ OTHERS = {
 }
 
 #: Directories whose programs have test files of their own.
-ELSEWHERE = {"tutorial": "test_tutorial.py"}
+ELSEWHERE = {"observability": "test_observability.py", "tutorial": "test_tutorial.py"}
 
 needs_unix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such thing")
 needs_openssl = pytest.mark.skipif(
