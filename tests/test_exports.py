@@ -97,7 +97,7 @@ ADDRESSES = {
     "websockets": [
         *["asyncio", "auth", "client", "exceptions", "extensions", "frames"],
         *["handshake", "headers", "http11", "legacy", "protocol", "server"],
-        *["typing", "uri", "version"],
+        *["testing", "typing", "uri", "version"],
     ],
     "websockets.asyncio.client": ["connect", "process_exception", "unix_connect"],
     "websockets.asyncio.server": ["broadcast", "serve", "unix_serve"],

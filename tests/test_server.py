@@ -648,7 +648,6 @@ class TestRefused:
         assert protocol.accept(event).status_code == 400
         assert isinstance(protocol.handshake_exc, InvalidHandshake)
 
-
     @pytest.mark.parametrize(
         ("name", "status"),
         [

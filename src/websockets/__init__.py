@@ -112,6 +112,7 @@ _SUBMODULES = (
     "protocol",
     "server",
     "streams",
+    "testing",
     "typing",
     "uri",
     "utils",

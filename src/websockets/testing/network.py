@@ -167,7 +167,9 @@ class Network:
         """Return what makes transports here; None to have the event loop do it."""
         method: Callable[..., Any] = getattr(self, name)
         if name.endswith("server"):
-            here = self.strict or isinstance(target[0], MemoryHost)
+            here = self.strict or (
+                isinstance(target, tuple) and isinstance(target[0], MemoryHost)
+            )
         else:
             here = self.strict or self.find_listener(target) is not None
         return method if here else None
@@ -191,7 +193,7 @@ class Network:
         self, factory: Callable[[], Any], path: Any = None, **options: Any
     ) -> MemoryListener:
         """Listen; see :meth:`asyncio.loop.create_unix_server`."""
-        return await self._listen(factory, [os.fspath(path)], options)
+        return await self._listen(factory, [os.fsdecode(path)], options)
 
     async def _listen(
         self, factory: Callable[[], Any], addresses: list[Any], options: dict[str, Any]
@@ -243,7 +245,7 @@ class Network:
         self, factory: Callable[[], Any], path: Any, **options: Any
     ) -> tuple[asyncio.Transport, Any]:
         """Connect; see :meth:`asyncio.loop.create_unix_connection`."""
-        return await self._connect(factory, os.fspath(path), "", options)
+        return await self._connect(factory, os.fsdecode(path), "", options)
 
     async def _connect(
         self,
@@ -265,7 +267,7 @@ class Network:
         wire.make_ends(
             _extra(local, remote, client, options.get("server_hostname")),
             _extra(remote, local, server, None),
-            listener.context,
+            listener.context.copy(),
         )
         for hook in self.on_wire, listener.on_wire:
             if hook is not None and inspect.isawaitable(answer := hook(wire)):
@@ -347,8 +349,8 @@ def _plain(host: str | None) -> str | None:
 
 def _key(address: Any) -> Any:
     """Return what an address is known by: names of this machine are one."""
-    if isinstance(address, str):
-        return "unix", address
+    if not isinstance(address, tuple):
+        return "unix", os.fsdecode(address)
     host, port = address[0], int(address[1])
     if host in _ANYWHERE:
         return None, port

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ssl
-from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Any, NoReturn
 
 from ..asyncio import client as modern_client
 from ..asyncio.transports import stand_ins
 from ..classic import client as classic_client
 from ..classic import server as classic_server
+from ..exceptions import ConnectionClosed
 from .network import MemoryHost, Network, OnWire
 from .transports import MemoryTransport
 from .wire import Wire
@@ -90,6 +93,8 @@ class MemoryServer:
         server: the server, a :class:`~websockets.classic.server.WebSocketServer` or
             a :class:`~websockets.asyncio.server.Server`.
         network: the network in which it listens.
+        errors: what handlers have raised, but for :exc:`ConnectionClosed`; see
+            :func:`serve`.
 
     """
 
@@ -102,6 +107,7 @@ class MemoryServer:
     ) -> None:
         self.server = server
         self.network = network
+        self.errors: list[Exception] = []
         self._port = port
         self._connect = connect
         listener = network.find_listener((_HOST, port))
@@ -112,6 +118,11 @@ class MemoryServer:
     def wires(self) -> list[Wire]:
         """The wires of all connections so far, in the order in which they were made."""
         return self.listener.wires
+
+    @property
+    def connections(self) -> set[Any]:
+        """The server's ends of the open connections."""
+        return self.server.connections  # type: ignore[no-any-return]
 
     def uri(self, path: str = "/") -> str:
         """Return the URI of a path on this server."""
@@ -186,6 +197,12 @@ async def serve(
     Everything but the transport is as it is outside: handshakes, hooks, keepalive,
     flow control, the end.
 
+    When the handler raises an exception, an assertion's for example, it's logged and
+    the connection is closed with code 1011, as ever. Besides, it is raised here at the
+    end of the block, so that the test fails; where the block itself fails, it is added
+    as a note. :exc:`ConnectionClosed` isn't: it's how handlers hear that clients leave.
+    A test that expects the exception takes it out of :attr:`MemoryServer.errors`.
+
     Args:
         handler: the handler, or what else ``using`` takes.
         using: what serves: ``websockets.serve``,
@@ -204,10 +221,23 @@ async def serve(
         async with made.server:
             try:
                 yield made
+            except Exception as exc:
+                for error in made.errors:
+                    exc.add_note("".join(traceback.format_exception(error)))
+                raise
             finally:
                 # Or what is stalled couldn't be closed in time.
                 for wire in made.wires:
                     wire.resume()
+        if made.errors:
+            raise_all(made.errors)
+
+
+def raise_all(errors: list[Exception]) -> NoReturn:
+    """Raise one exception, or several as a group."""
+    if len(errors) == 1:
+        raise errors[0]
+    raise ExceptionGroup("handlers have failed", errors)
 
 
 async def start(
@@ -223,11 +253,33 @@ async def start(
     if secure:
         options = {"ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), **options}
     port = used.free_port()
+    errors: list[Exception] = []
+    if callable(handler):
+        handler = watch(handler, errors)
     server = await using(handler, MemoryHost(_HOST), port, **options)
     made = MemoryServer(server, used, port, connect_of(using))
+    made.errors = errors
     made.listener.seed = seed
     made.listener.on_wire = on_wire
     return made
+
+
+def watch(
+    handler: Callable[..., Awaitable[Any]], errors: list[Exception]
+) -> Callable[..., Awaitable[Any]]:
+    """Return a handler that takes note of what another one raises."""
+
+    @functools.wraps(handler)
+    async def watched(*args: Any) -> Any:
+        try:
+            return await handler(*args)
+        except ConnectionClosed:
+            raise
+        except Exception as exc:
+            errors.append(exc)
+            raise
+
+    return watched
 
 
 def current_network() -> Network:

@@ -18,6 +18,7 @@ import os
 import random
 from typing import Any
 
+from ..frames import Frame
 from ..typing import BytesLike
 from .transcript import SentFrame, Transcript
 from .transports import MemoryTransport
@@ -158,12 +159,13 @@ class Direction:
         if size == 0:
             self.wire.reset()
 
-    def inject(self, data: BytesLike) -> None:
+    def inject(self, data: BytesLike | Frame) -> None:
         """
         Have bytes arrive that the sender didn't write, after what it did.
 
         Args:
-            data: anything, a frame that breaks the rules for example.
+            data: anything, be it against all rules; or a frame, which is masked if
+                it goes to the server.
 
         Raises:
             RuntimeError: if this direction has ended.
@@ -171,6 +173,8 @@ class Direction:
         """
         if self._ended:
             raise RuntimeError(f"{self.wire!r} is closed in this direction")
+        if isinstance(data, Frame):
+            data = data.serialize(mask=self._sender == "client")
         self._enter(bytes(data))
 
     # What transports do.
