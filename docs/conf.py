@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -18,7 +20,10 @@ author = "The websockets developers"
 project_copyright = author
 release = version = websockets.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+# For the directive of rules.py.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "rules"]
 exclude_patterns = ["_build"]
 default_role = "literal"
 

@@ -558,11 +558,8 @@ FREE = (False, False, 15, 15)
         (C_10, "", (False, False, 15, 10)),
         (C_10, "client_max_window_bits=9", (False, False, 15, 9)),
         (C_10, "client_max_window_bits=10", (False, False, 15, 10)),
-        (
-            C_10,
-            "client_max_window_bits=11",
-            "expected client_max_window_bits of at most 10; got 11",
-        ),
+        # 7.2.2: ours may stay as small as we said.
+        (C_10, "client_max_window_bits=11", (False, False, 15, 10)),
         # All together, in another order.
         (
             {**S_FORGETS, **C_FORGETS, **S_10, **C_10},

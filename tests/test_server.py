@@ -327,6 +327,13 @@ CHAT = {"subprotocols": ["chat"]}
 ORIGINS = {"origins": ["https://a.example"]}
 REFUSED: list[tuple[bytes, dict[str, Any], int, str, list[str]]] = [
     (
+        request(("Host", "example.com")),
+        {},
+        400,
+        "invalid Host header: multiple values",
+        ["InvalidHeader: invalid Host header: multiple values"],
+    ),
+    (
         request(("Upgrade", None)),
         {},
         426,
@@ -532,7 +539,7 @@ class TestRefused:
             check_end(protocol)
 
     def test_classes(self) -> None:
-        protocol, event = asked(REFUSED[11][0], **ORIGINS)[0]
+        protocol, event = asked(REFUSED[12][0], **ORIGINS)[0]
         protocol.accept(event)
         assert isinstance(protocol.handshake_exc, InvalidOrigin)
 

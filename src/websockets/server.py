@@ -430,6 +430,9 @@ def check_request(headers: Headers) -> str:
         InvalidHandshake: if something is missing or wrong.
 
     """
+    # RFC 9112, 3.2. None at all may come from small devices and health checks.
+    if len(headers.get_all("Host")) > 1:
+        raise InvalidHeader("Host", "multiple values")
     check_upgrade(headers)
     key = get_single(headers, "Sec-WebSocket-Key").strip()
     try:

@@ -609,11 +609,8 @@ class ClientPerMessageDeflateFactory(ClientExtensionFactory):
             return 15 if limit is None or limit is True else limit
         if limit is None:
             raise NegotiationError("unexpected client_max_window_bits")
-        if limit is not True and bits > limit:
-            raise NegotiationError(
-                f"expected client_max_window_bits of at most {limit}; got {bits}"
-            )
-        return bits
+        # RFC 7692, 7.2.2: our offer was a hint; what is smaller conforms too.
+        return bits if limit is True else min(bits, limit)
 
 
 class ServerPerMessageDeflateFactory(ServerExtensionFactory):
