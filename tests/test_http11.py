@@ -222,6 +222,17 @@ class TestReadRequest:
         with pytest.raises(ValueError, match="invalid HTTP request line: "):
             read_whole(data, read_request)
 
+    @pytest.mark.parametrize("data", [b"\0GET / HTTP/1.0\r\n\r\n", b"\x16" * 9000])
+    def test_what_can_not_become_http_is_that_however_it_comes(
+        self, data: bytes
+    ) -> None:
+        for size in 1, len(data):
+            reader = HandshakeReader()
+            reader.feed(data[:size])
+            with pytest.raises(ValueError, match="invalid HTTP request line: ") as info:
+                reader.read_request()
+            assert type(info.value) is ValueError
+
     @pytest.mark.parametrize(
         ("data", "place", "size"),
         [

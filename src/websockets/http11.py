@@ -479,6 +479,8 @@ class HandshakeReader:
         if not self._scanned and (head := self._read_whole_head(kind)):
             return head
         self._kind = kind
+        if self._first is None:
+            self._check_start()
         while (line := self._next_line()) is not None:
             if self._first is None:
                 self._first = kind.parse(decode_line(line))
@@ -486,15 +488,14 @@ class HandshakeReader:
                 self._add_field(line)
             else:
                 return self._first, Headers._of_checked(self._fields)
-        if self._first is None:
-            self._check_start()
         return None
 
     def _check_start(self) -> None:
         """Refuse what can't become HTTP, such as TLS, without waiting for a line."""
         start = self._buffer
         if start and not start[:1].isalpha():
-            raise ValueError(f"invalid HTTP {self._kind.noun}: {d(start)}")
+            line = start.partition(b"\r\n")[0]
+            raise ValueError(f"invalid HTTP {self._kind.noun}: {d(line)}")
 
     def _read_whole_head(self, kind: _Kind) -> tuple[LineParts, Headers] | None:
         """Read a complete head that has nothing unusual."""
