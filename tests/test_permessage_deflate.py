@@ -325,6 +325,15 @@ def test_truncated_without_an_error_of_zlib() -> None:
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize("missing", range(1, 9))
+def test_truncated_in_a_final_block(missing: int) -> None:
+    """The block doesn't take for its own what we put behind the message."""
+    stored = b"\x01\x09\x00\xf6\xff" + b"123456789"
+    with pytest.raises(ProtocolError, match="^decompression failed"):
+        make().inflate(stored[:-missing], True, None)
+    assert make().inflate(stored, True, None) == b"123456789"
+
+
 # Memory.
 
 

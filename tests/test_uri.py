@@ -17,6 +17,7 @@ VALID: list[tuple[str, WebSocketURI, str, tuple[str, str] | None]] = [
     ("wss://h/p?q", WebSocketURI(True, "h", 443, "/p", "q"), "/p?q", None),
     ("wss://h?q", WebSocketURI(True, "h", 443, "", "q"), "/?q", None),
     ("WSS://HOST:8765/P", WebSocketURI(True, "host", 8765, "/P", ""), "/P", None),
+    ("ws://%4D%3Ah/", WebSocketURI(False, "%4d%3ah", 80, "/", ""), "/", None),
     ("ws://h:/", WebSocketURI(False, "h", 80, "/", ""), "/", None),
     ("ws://h:443/", WebSocketURI(False, "h", 443, "/", ""), "/", None),
     (

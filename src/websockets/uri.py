@@ -186,7 +186,8 @@ def _check_name(host: str) -> str:
         host = host.encode("idna").decode()
     if not _HOST.fullmatch(host):
         raise ValueError("invalid character")
-    return host
+    # urllib.parse leaves what follows a percent sign as it is.
+    return host.lower()
 
 
 def _encode(text: str) -> str:

@@ -52,10 +52,10 @@ _NAME = ExtensionName("permessage-deflate")
 # RFC 7692, 7.2.1: a sync flush ends in these bytes, which aren't sent.
 _TAIL = b"\x00\x00\xff\xff"
 
-# What is put behind a message to inflate: the bytes that weren't sent, and an empty
-# block marked as the final one. The inflater reports the end of its stream if and
-# only if it took that block for a block: the message was complete.
-_END = _TAIL + b"\x03\x00"
+# What is put behind a message, apart: an empty block marked as the final one. The
+# message was complete if and only if the inflater takes it for that: it reports the
+# end of its stream, and nothing comes out.
+_FINAL = b"\x03\x00"
 
 # RFC 7692, 7.2.3.6: a message without content, as a block without content.
 _EMPTY = b"\x00"
@@ -201,7 +201,7 @@ class PerMessageDeflate(Extension):
             decoder = self.decoder = self._make_decoder()
         self.inflaters = 1
         if fin:
-            data += _END
+            data += _TAIL
         # For zlib, 0 is no limit. One byte more shows that there is more.
         limit = 0 if max_size is None or max_size >= _NO_LIMIT else max_size + 1
         try:
@@ -209,12 +209,12 @@ class PerMessageDeflate(Extension):
             self._remember(content)
             if decoder.eof and decoder.unused_data:
                 content = self._inflate_rest(content, decoder.unused_data, fin, limit)
+            if 0 < limit <= len(content):
+                raise PayloadTooBig(None, max_size)
+            if fin:
+                self._end_message()
         except zlib.error as exc:
             raise ProtocolError("decompression failed") from exc
-        if 0 < limit <= len(content):
-            raise PayloadTooBig(None, max_size)
-        if fin:
-            self._end_message()
         return content
 
     def drop_encoder(self) -> None:
@@ -304,7 +304,9 @@ class PerMessageDeflate(Extension):
     def _end_message(self) -> None:
         """Check that the message is complete, and let go of its inflater."""
         decoder, self.decoder = self.decoder, None
-        if not (decoder and decoder.eof):
+        # A final block that isn't complete takes our bytes for its own.
+        assert decoder is not None
+        if decoder.eof or decoder.decompress(_FINAL) or not decoder.eof:
             raise ProtocolError("decompression failed: message breaks off")
         if self.remote_no_context_takeover:
             self._history = bytearray()
@@ -330,11 +332,13 @@ class PerMessageDeflate(Extension):
         size = len(content)
         data = memoryview(rest)
         for _ in range(_MAX_FINAL_BLOCKS):
-            # Behind a final block there should be at least one that isn't, whose
-            # end we added. Senders who forget it mean no harm.
-            if not data or (fin and data == _END) or 0 < limit <= size:
+            if not data or 0 < limit <= size:
                 return b"".join(parts)
             decoder = self.decoder = self._make_decoder()
+            # Behind a final block there should be at least one that isn't, whose
+            # end we added. Senders who forget it mean no harm.
+            if fin and data == _TAIL:
+                return b"".join(parts)
             self.inflaters += 1
             part, data = _inflate_stream(decoder, data, limit and limit - size)
             self._remember(part)
