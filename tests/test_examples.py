@@ -118,7 +118,11 @@ OTHERS = {
 }
 
 #: Directories whose programs have test files of their own.
-ELSEWHERE = {"observability": "test_observability.py", "tutorial": "test_tutorial.py"}
+ELSEWHERE = {
+    "deployment": "test_deployment.py",
+    "observability": "test_observability.py",
+    "tutorial": "test_tutorial.py",
+}
 
 needs_unix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such thing")
 needs_openssl = pytest.mark.skipif(
