@@ -65,8 +65,7 @@ def main() -> int | str:
             check_metadata(sdist, wheel)
             check_content(sdist, wheel, is_compiled(wheel))
             for candidate in candidates(sdist, wheel):
-                if candidate.name in options.only:
-                    install_and_try(candidate, here, sdist, options)
+                install_and_try(candidate, here, sdist, options)
             if options.out is not None:
                 keep(options.out, sdist, wheel)
         except Failed as exc:
@@ -78,24 +77,19 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "--only",
-        action="append",
-        choices=["wheel", "sdist"],
-        help="what to install and try (default: both)",
+        "--tests",
+        choices=["both", "wheel", "sdist", "none"],
+        default="both",
+        help="which one to run the tests on; both are installed in any case",
     )
     parser.add_argument(
         "--twice", action="store_true", help="build the wheel twice, and compare"
     )
     parser.add_argument(
-        "--no-tests", action="store_true", help="install and try, but for the tests"
-    )
-    parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where to put the sdist and the wheel"
     )
     parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
-    options = parser.parse_args()
-    options.only = options.only or ["wheel", "sdist"]
-    return options
+    return parser.parse_args()
 
 
 # Running things.
@@ -245,7 +239,7 @@ def install_and_try(
         run(sys.executable, "-m", "venv", venv)
         install(python, candidate, "")
     check_version(python, candidate, here)
-    if options.no_tests:
+    if options.tests not in (candidate.name, "both"):
         return
     with step(f"{candidate.name}: what the tests need"):
         install(python, candidate, "[test,peers]")
@@ -281,6 +275,10 @@ def unpack(sdist: Path, target: Path) -> Path:
         archive.extractall(target, filter="data")
     (unpacked,) = target.iterdir()
     shutil.rmtree(unpacked / "src")
+    # Peers that "dev.py peers" has installed serve here too.
+    peers = Path("tests", "peers", "node_modules")
+    if (ROOT / peers).is_dir():
+        (unpacked / peers).symlink_to(ROOT / peers, target_is_directory=True)
     return unpacked
 
 
