@@ -78,14 +78,16 @@ ALLOWED = {
     ),
 }
 
-#: How long one run may take, in seconds, and wstest to listen.
+#: How long one run may take, in seconds, also on a machine that is busy; and wstest
+#: to listen.
 RUN_TIMEOUT = 7200.0
 START_TIMEOUT = 60.0
 
 #: The test suite is written in Python 2; these are where one may be.
 PYTHON2 = [
     *("python2.7", "python2", "pypy2.7", "pypy"),
-    *("~/.pyenv/versions/2.7*/bin/python", "/opt/python2*/bin/python2.7"),
+    *("$PYENV_ROOT/versions/2.7*/bin/python", "~/.pyenv/versions/2.7*/bin/python"),
+    *("/opt/pyenv/versions/2.7*/bin/python", "/opt/python2*/bin/python2.7"),
 ]
 
 #: Some cases cut 4 MiB into frames of 64 bytes: far more frames than our limit for a
@@ -142,7 +144,7 @@ def main(argv: list[str] | None = None) -> int | str:
     if python2 is None:
         text = (
             "autobahn.py: skipped: the Autobahn|Testsuite runs on Python 2.7 only, "
-            "and none was found; install one, or name it with --python2"
+            "and none was found; have pyenv install 2.7.18, or name one with --python2"
         )
         print(text, file=sys.stderr)
         return 1 if options.require else 0
@@ -181,7 +183,8 @@ def run_all(options: argparse.Namespace, python2: str) -> int:
 def find_python2(named: str | None) -> str | None:
     """Return a Python 2.7, or None."""
     for pattern in [named] if named else PYTHON2:
-        for candidate in glob.glob(os.path.expanduser(pattern)) or [pattern]:
+        path = os.path.expanduser(os.path.expandvars(pattern))
+        for candidate in glob.glob(path) or [pattern]:
             with contextlib.suppress(SetupError):
                 return call(candidate, "-c", IS_PYTHON2).strip()
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,20 @@ def test_without_python_2(
     assert "skipped: the Autobahn|Testsuite runs on Python 2.7 only" in (
         capsys.readouterr().err
     )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the script is one for POSIX")
+def test_python_2_of_pyenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "versions" / "2.7.99" / "bin" / "python"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/sh\necho found\n", encoding="utf-8")
+    script.chmod(0o755)
+    patterns = [item for item in autobahn.PYTHON2 if "PYENV_ROOT" in item]
+    monkeypatch.setattr(autobahn, "PYTHON2", ["no-such-python", *patterns])
+    monkeypatch.delenv("PYENV_ROOT", raising=False)
+    assert autobahn.find_python2(None) is None
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert autobahn.find_python2(None) == "found"
 
 
 XML = """<testsuites><testsuite>
