@@ -117,3 +117,16 @@ class TestOneWay:
         text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
         missing = [name for name in commands() if not re.search(rf"\b{name}\b", text)]
         assert missing == []
+
+    @in_repository
+    def test_every_room_is_shipped_and_named(self) -> None:
+        manifest = (ROOT / "MANIFEST.in").read_text(encoding="utf-8")
+        shipped = re.findall(r"^graft (\w+)$", manifest, re.MULTILINE)
+        rooms = {path.parents[-2] for path in map(relative, ROOT.glob("[a-z]*/*.py"))}
+        assert {str(room) for room in rooms} <= {*shipped}
+        text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        assert [room for room in shipped if f"`{room}/" not in text] == []
+
+
+def relative(path: pathlib.Path) -> pathlib.Path:
+    return path.relative_to(ROOT)
