@@ -97,6 +97,7 @@ TEXTS: list[tuple[Exception, str]] = [
     (E.InvalidHeaderValue("Name", "42"), "invalid Name header: 42"),
     (InvalidOrigin("http://bad.origin"), "invalid Origin header: http://bad.origin"),
     (InvalidOrigin(None), "missing Origin header"),
+    (E.InvalidHost("evil.example"), "invalid Host header: evil.example"),
     (E.InvalidUpgrade("Upgrade"), "missing Upgrade header"),
     (
         E.InvalidUpgrade("Connection", "websocket"),
@@ -158,6 +159,7 @@ def test_errors_survive_pickling_and_copying(exc: Exception) -> None:
         E.InvalidHeader(name="Name", value="value"),
         InvalidHeaderFormat(name="Name", error="exp. token", header="a=|", pos=3),
         InvalidOrigin(origin=None),
+        E.InvalidHost(host="a"),
         E.DuplicateParameter(name="a"),
         E.InvalidParameterName(name="a"),
         E.InvalidParameterValue(name="a", value="|"),
@@ -188,7 +190,7 @@ BASES = {
     "TooManyHeaders",
     E.ProxyError: "InvalidProxyMessage InvalidProxyStatus",
     E.InvalidHeader: "InvalidHeaderFormat InvalidHeaderValue InvalidOrigin "
-    "InvalidUpgrade",
+    "InvalidHost InvalidUpgrade",
     E.NegotiationError: "DuplicateParameter InvalidParameterName InvalidParameterValue",
     AssertionError: "InvalidState",
     RuntimeError: "ConcurrencyError",
@@ -213,6 +215,7 @@ def test_tree(base: type, name: str) -> None:
         ("InvalidOrigin", 403),
         ("InvalidMethod", 405),
         ("RequestLineTooLong", 414),
+        ("InvalidHost", 421),
         ("InvalidUpgrade", 426),
         ("HeaderLineTooLong", 431),
         ("TooManyHeaders", 431),

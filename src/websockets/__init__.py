@@ -53,6 +53,7 @@ _ROOMS = {
         "InvalidHeader",
         "InvalidHeaderFormat",
         "InvalidHeaderValue",
+        "InvalidHost",
         "InvalidMessage",
         "InvalidMethod",
         "InvalidOrigin",
@@ -79,6 +80,7 @@ _ROOMS = {
         "WebSocketProtocolError",
     ),
     ".frames": ("Close", "Frame"),
+    ".hosts": ("SAME_ORIGIN",),
     ".http11": ("Request", "Response"),
     ".protocol": ("Protocol",),
     ".server": ("ServerProtocol",),
@@ -172,6 +174,7 @@ if TYPE_CHECKING:
     from .exceptions import *  # noqa: F403
     from .frames import Close as Close
     from .frames import Frame as Frame
+    from .hosts import SAME_ORIGIN as SAME_ORIGIN
     from .http11 import Request as Request
     from .http11 import Response as Response
     from .protocol import Protocol as Protocol

@@ -29,6 +29,7 @@ did wrong and what the caller did wrong are different classes.
           InvalidHeaderFormat
           InvalidHeaderValue
           InvalidOrigin                        (403)
+          InvalidHost                          (421)
           InvalidUpgrade                       (426)
         NegotiationError
           DuplicateParameter
@@ -70,6 +71,7 @@ __all__ = [
     "InvalidHeader",
     "InvalidHeaderFormat",
     "InvalidHeaderValue",
+    "InvalidHost",
     "InvalidMessage",
     "InvalidMethod",
     "InvalidOrigin",
@@ -407,6 +409,22 @@ class InvalidOrigin(InvalidHeader):
     def __init__(self, origin: str | None) -> None:
         super().__init__("Origin", origin)
         self.args = (origin,)
+
+
+class InvalidHost(InvalidHeader):
+    """The Host header isn't among the acceptable ones.
+
+    Args:
+        host: its value.
+
+    """
+
+    # RFC 9110, 7.4: a request for another host was misdirected.
+    status = 421
+
+    def __init__(self, host: str) -> None:
+        super().__init__("Host", host)
+        self.args = (host,)
 
 
 class InvalidUpgrade(InvalidHeader):

@@ -30,6 +30,7 @@ from .headers import (
     parse_extension,
     parse_subprotocol,
 )
+from .hosts import SAME_ORIGIN, Hosts, check_host, is_same_origin
 from .http11 import HandshakeReader, Request, Response
 from .imports import lazy_import
 from .protocol import MaxSize, Protocol
@@ -70,7 +71,11 @@ class ServerProtocol(Protocol):
     Args:
         origins: acceptable values of the Origin header: str, or compiled
             patterns that must match the whole value; None in it stands for no
-            Origin header; None instead of it for any.
+            Origin header, :data:`~websockets.SAME_ORIGIN` for the Host header's
+            host; None instead of it for any.
+        hosts: acceptable values of the Host header: names with a port or, for any
+            port, without, or compiled patterns that must match the whole value; None
+            for any, even none.
         extensions: extensions that may be accepted.
         subprotocols: subprotocols that the server speaks, most wanted first.
         select_subprotocol: called with this protocol and the subprotocols that
@@ -94,6 +99,7 @@ class ServerProtocol(Protocol):
         "_select_subprotocol",
         "available_extensions",
         "available_subprotocols",
+        "hosts",
         "origin",
         "origins",
     )
@@ -107,6 +113,7 @@ class ServerProtocol(Protocol):
         self,
         *,
         origins: Origins | None = None,
+        hosts: Hosts | None = None,
         extensions: Sequence[ServerExtensionFactory] | None = None,
         subprotocols: Sequence[Subprotocol | str] | None = None,
         select_subprotocol: (
@@ -118,6 +125,7 @@ class ServerProtocol(Protocol):
     ) -> None:
         super().__init__(Side.SERVER, state=state, max_size=max_size, logger=logger)
         self.origins = origins
+        self.hosts = hosts
         self.available_extensions = extensions
         self.available_subprotocols = subprotocols
         self._select_subprotocol = select_subprotocol
@@ -163,6 +171,12 @@ class ServerProtocol(Protocol):
             self.logger.debug("< GET %s HTTP/1.1", request.path)
             for name, value in request.headers.raw_items():
                 self.logger.debug("< %s: %s", name, loggable_value(name, value))
+        if self.hosts is not None:
+            try:
+                check_host(request.headers, self.hosts)
+            except InvalidHandshake as exc:
+                self._fail_handshake(exc, answer=True)
+                return
         self._events.append(request)
         self._handshake = None
         self._keep_early_data(reader.take_rest())
@@ -178,9 +192,13 @@ class ServerProtocol(Protocol):
             self._early_data += data
 
     def _fail_handshake(self, exc: Exception, *, answer: bool) -> None:
-        """Refuse what isn't a request that we can read."""
-        error = InvalidMessage("did not receive a valid HTTP request")
-        error.__cause__ = exc
+        """Refuse what isn't a request that we can read, or isn't for us."""
+        error: InvalidHandshake
+        if isinstance(exc, InvalidHeader):
+            error = exc
+        else:
+            error = InvalidMessage("did not receive a valid HTTP request")
+            error.__cause__ = exc
         self.handshake_exc = error
         self._handshake = None
         if answer:
@@ -376,6 +394,8 @@ class ServerProtocol(Protocol):
             response.reason_phrase,
         )
         self.discard()
+        # There may have been no more than a part of the request.
+        self._handshake = None
         self._early_data = b""
         self.send_eof()
 
@@ -466,14 +486,22 @@ def check_origin(headers: Headers, origins: Origins | None) -> Origin | None:
         if exc.value is not None:
             raise
         origin = None
-    if origins is not None and not any(_is_origin(origin, item) for item in origins):
+    if origins is not None and not any(
+        _is_origin(origin, item, headers) for item in origins
+    ):
         raise InvalidOrigin(origin)
     return None if origin is None else Origin(origin)
 
 
-def _is_origin(origin: str | None, accepted: str | re.Pattern[str] | None) -> bool:
+def _is_origin(
+    origin: str | None, accepted: str | re.Pattern[str] | None, headers: Headers
+) -> bool:
+    if origin is None or accepted is None:
+        return origin is accepted
     if isinstance(accepted, re.Pattern):
-        return origin is not None and accepted.fullmatch(origin) is not None
+        return accepted.fullmatch(origin) is not None
+    if accepted == SAME_ORIGIN:
+        return is_same_origin(origin, headers)
     return origin == accepted
 
 

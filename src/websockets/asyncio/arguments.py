@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from ..datastructures import Headers
 from ..headers import validate_subprotocols
+from ..hosts import check_hosts
 from ..session.settings import Settings, check_max_size
 from .connection import Connection
 
@@ -171,6 +172,7 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "check_credentials": _check_function,
     "extensions": _check_extensions,
     "host": _check_host,
+    "hosts": lambda name, value: check_hosts(value),
     "logger": _check_logger,
     "origins": _check_origins,
     "port": _check_port,

@@ -2,28 +2,36 @@
 
 :class:`Listener` owns the live connections of a server, and its end: stop
 accepting, refuse handshakes under way with status 503, close open connections,
-wait for their handlers.
+wait for their handlers, and end by force what outlives the deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
-from collections.abc import Callable, Iterable
+from asyncio import FIRST_COMPLETED
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..codes import CloseCode, Opcode, State
 from ..frames import Close, Frame
+from ..session.settings import check_seconds
 from ..session.stats import ServerStats, Totals
 from ..typing import LoggerLike
 from ..utils import get_socket_name
+from .admission import Admission
 from .arguments import check_connection
 from .opening import refuse
 from .serving import ServerSide
 from .transports import listen_on
+from .waiters import release
 
 __all__ = ["Listener"]
+
+#: Seconds that cancelled handlers have to clean up.
+_GRACE = 1
 
 ConnectionT = TypeVar("ConnectionT", bound=ServerSide)
 
@@ -48,17 +56,28 @@ class Listener(Generic[ConnectionT]):
         logger: logger for this server.
         live: the connections, from the moment they're accepted until their
             handler has ended.
+        admission: who gets in.
+        open_timeout: seconds for the opening handshake; None for no limit.
+        shutdown_timeout: seconds for closing the server, where :meth:`close` isn't
+            given others; None for no limit.
 
     """
+
+    open_timeout: float | None = 10
+    shutdown_timeout: float | None = None
 
     def __init__(self, logger: LoggerLike | None = None) -> None:
         self.logger = logger or logging.getLogger("websockets.server")
         self.live: set[ConnectionT] = set()
+        self.admission = Admission()
         self._totals = Totals()
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._close_task: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[None] | None = None
+        # Done when closing has taken as long as it may, and what sees to that.
+        self._expired: asyncio.Future[None] | None = None
+        self._expiry: asyncio.TimerHandle | None = None
 
     async def listen(
         self,
@@ -83,6 +102,9 @@ class Listener(Generic[ConnectionT]):
         """
         loop = asyncio.get_running_loop()
         options = dict(options)
+        if options.get("ssl") is not None and self.open_timeout:
+            # The event loop's own is a minute.
+            options.setdefault("ssl_handshake_timeout", self.open_timeout)
 
         def make() -> Any:
             try:
@@ -103,6 +125,7 @@ class Listener(Generic[ConnectionT]):
         self._server = server
         self._loop = loop
         self._closed = loop.create_future()
+        self._expired = loop.create_future()
         for sock in server.sockets:
             self.logger.info("server listening on %s", get_socket_name(sock))
 
@@ -111,13 +134,24 @@ class Listener(Generic[ConnectionT]):
         self.live.add(connection)
         if self._close_task is not None:
             # It was accepted before the server was closed; TLS takes its time.
-            refuse(connection)
+            self._refuse(connection)
+        else:
+            self.admission.arrived(connection)
+
+    def _refuse(self, connection: ConnectionT) -> None:
+        connection.count_rejection("shutting_down")
+        self.admission.settle(connection)
+        refuse(connection)
 
     def unregister(self, connection: ConnectionT) -> None:
         """Take note of a connection that has ended."""
+        self.admission.left(connection)
         if connection in self.live:
             self.live.remove(connection)
-            self._totals.add(connection.stats, connection.was_opened())
+            opened = connection.was_opened()
+            if not opened:
+                connection.count_rejection("lost")
+            self._totals.add(connection.stats, opened)
 
     @property
     def stats(self) -> ServerStats:
@@ -129,8 +163,13 @@ class Listener(Generic[ConnectionT]):
             connections=states.count(State.OPEN),
             handshakes=states.count(State.CONNECTING),
             accepted=sum(connection.was_opened() for connection in live),
-            rejected={},
+            rejected=self.rejected,
         )
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """How many handshakes failed for which reason; see :attr:`stats`."""
+        return dict(self.admission.rejected)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Return the event loop of the server."""
@@ -177,32 +216,52 @@ class Listener(Generic[ConnectionT]):
         close_connections: bool = True,
         code: CloseCode | int = CloseCode.GOING_AWAY,
         reason: str = "",
+        *,
+        timeout: float | None = None,
+        spread: float = 0,
     ) -> None:
         """
         Close the server.
 
         It stops accepting connections. Handshakes under way are answered with
-        HTTP status 503. Doing it again changes nothing.
+        HTTP status 503. Doing it again changes nothing, except that a ``timeout``
+        counts if it ends earlier.
 
         Args:
             close_connections: whether to close open connections; False to let
                 their handlers come to an end.
             code: close code for open connections.
             reason: close reason for open connections.
+            timeout: seconds for all of it. Then connections that are still open
+                are closed at once, with the same code, the others are cut, and
+                handlers are cancelled. They have another second to clean up; those
+                that don't end by then are left alone. None for what
+                ``shutdown_timeout`` says.
+            spread: seconds over which to spread the closing of connections, so
+                that not all clients connect elsewhere at the same time.
 
         Raises:
             ProtocolError: if the code or the reason can't be sent.
+            TypeError: if ``timeout`` or ``spread`` isn't a number.
+            ValueError: if one is negative.
 
         The server goes on closing by itself; wait for its end with
         :meth:`wait_closed`.
         """
         # Later nobody would hear of it.
         Frame(Opcode.CLOSE, Close(code, reason).serialize()).check()
-        if self._close_task is None and self._server is not None:
+        check_seconds("timeout", timeout)
+        check_seconds("spread", spread)
+        if self._server is None:
+            return
+        timeout = self.shutdown_timeout if timeout is None else timeout
+        if timeout is not None and timeout < math.inf:
+            self._expire_in(timeout)
+        if self._close_task is None:
             # No more connections, already while the task below has no turn yet.
             self._stop_accepting()
             self._close_task = self.get_loop().create_task(
-                self._close(close_connections, code, reason)
+                self._close(close_connections, code, reason, spread or 0)
             )
             self._close_task.add_done_callback(self._closing_ended)
 
@@ -222,6 +281,17 @@ class Listener(Generic[ConnectionT]):
         else:
             server.close()
 
+    def _expire_in(self, timeout: float) -> None:
+        """See that closing the server ends after so many seconds, or earlier."""
+        loop = self.get_loop()
+        when = loop.time() + timeout
+        if self._expiry is not None:
+            if self._expiry.when() <= when:
+                return
+            self._expiry.cancel()
+        assert self._expired is not None
+        self._expiry = loop.call_at(when, release, [self._expired])
+
     async def __aexit__(self, *exc_info: object) -> None:
         """Close the server, and wait for its end."""
         self.close()
@@ -238,22 +308,26 @@ class Listener(Generic[ConnectionT]):
             await asyncio.shield(self._closed)
 
     async def _close(
-        self, close_connections: bool, code: CloseCode | int, reason: str
+        self, close_connections: bool, code: CloseCode | int, reason: str, spread: float
     ) -> None:
         """Do what :meth:`close` promises."""
         self.logger.info("server closing")
-        server = self._running_server()
         await asyncio.sleep(0)
-        server.close()
-        closing = [
-            asyncio.ensure_future(connection.close(code, reason))
-            for connection in self._end_handshakes()
-            if close_connections
-        ]
-        if closing:
-            await asyncio.wait(closing)
-        await self._handlers_ended()
-        await server.wait_closed()
+        self._running_server().close()
+        connections = self._end_handshakes()
+        ending = asyncio.ensure_future(
+            self._end_all(
+                connections if close_connections else [], code, reason, spread
+            )
+        )
+        assert self._expired is not None
+        try:
+            await asyncio.wait([ending, self._expired], return_when=FIRST_COMPLETED)
+        finally:
+            ended = not ending.cancel()
+        if not ended:
+            await self._cut_off(code, reason)
+        await self._forget_others()
         self.logger.info("server closed")
 
     def _closing_ended(self, task: asyncio.Task[None]) -> None:
@@ -261,11 +335,65 @@ class Listener(Generic[ConnectionT]):
 
         That's what asyncio.run() does with all tasks at its end.
         """
+        if self._expiry is not None:
+            self._expiry.cancel()
         assert self._closed is not None
         self._running_server().close()
         self._closed.set_result(None)
 
-    def _end_handshakes(self) -> Iterable[ConnectionT]:
+    async def _end_all(
+        self,
+        connections: Sequence[ConnectionT],
+        code: CloseCode | int,
+        reason: str,
+        spread: float,
+    ) -> None:
+        """Close connections, one after the other; wait until all have ended."""
+
+        async def close(connection: ConnectionT, delay: float) -> None:
+            if delay:
+                await asyncio.sleep(delay)
+            await connection.close(code, reason)
+
+        await asyncio.gather(
+            *(
+                close(connection, spread * index / len(connections))
+                for index, connection in enumerate(connections)
+            ),
+            return_exceptions=True,
+        )
+        await self._handlers_ended()
+
+    async def _cut_off(self, code: CloseCode | int, reason: str) -> None:
+        """End what has outlived the deadline."""
+        self.logger.info("server closing takes too long; cutting connections")
+        for connection in list(self.live):
+            connection.cut_off(code, reason)
+        ended = asyncio.ensure_future(self._handlers_ended())
+        await asyncio.wait([ended], timeout=_GRACE)
+        if not ended.done():
+            for connection in self.live:
+                connection.transport.abort()
+            await asyncio.wait([ended], timeout=_GRACE / 10)
+        if not ended.done():
+            ended.cancel()
+            self.logger.error(
+                "%d handlers don't end, although they were cancelled", len(self.live)
+            )
+
+    async def _forget_others(self) -> None:
+        """Have done with connections that never got as far as to be ours."""
+        server = self._running_server()
+        # Those are in the middle of a TLS handshake, and it's up to the peer when
+        # that ends. Since Python 3.12, wait_closed() waits for them.
+        abort = getattr(server, "abort_clients", None)
+        if abort is not None:
+            abort()
+        closed = asyncio.ensure_future(server.wait_closed())
+        await asyncio.wait([closed], timeout=0)
+        closed.cancel()
+
+    def _end_handshakes(self) -> Sequence[ConnectionT]:
         """Refuse handshakes under way; return the other connections."""
         others = []
         for connection in list(self.live):
@@ -282,7 +410,7 @@ class Listener(Generic[ConnectionT]):
                 # It may be in a hook of the application; it answers 503 then.
                 connection.cancel_handshake()
             else:
-                refuse(connection)
+                self._refuse(connection)
         return others
 
     async def _handlers_ended(self) -> None:

@@ -15,6 +15,7 @@ from ..datastructures import HeadersLike
 from ..exceptions import InvalidMessage
 from ..http11 import Request, Response
 from ..server import ServerProtocol
+from .admission import reason_of
 
 if TYPE_CHECKING:
     from ..client import ClientProtocol
@@ -36,6 +37,9 @@ class ServerHooks(Protocol):
 
     def is_serving(self) -> bool:
         """Tell whether the server accepts connections."""
+
+    def count_rejection(self, reason: str) -> None:
+        """Take note of why the handshake fails; the first time counts."""
 
     async def answer_request(self, request: Request) -> Response | None:
         """Return a response to send instead of going on; None to go on."""
@@ -73,12 +77,14 @@ async def accept(connection: Connection, hooks: ServerHooks) -> Response | None:
         _send(connection, response)
     except asyncio.CancelledError:
         if not hooks.is_serving():
+            hooks.count_rejection("shutting_down")
             _send(connection, _unavailable(protocol))
         raise
     except _Lost:
         raise
     except Exception as exc:
         protocol.handshake_exc = exc
+        hooks.count_rejection("error")
         connection.logger.error(hooks.failure, exc_info=True)
         await _say_sorry(connection, hooks, request)
         raise
@@ -108,6 +114,7 @@ async def _respond(
 ) -> Response:
     """Make the response, as the hooks want it."""
     if not hooks.is_serving():
+        hooks.count_rejection("shutting_down")
         response = _unavailable(protocol)
     else:
         answer = await hooks.answer_request(request)
@@ -117,12 +124,16 @@ async def _respond(
                     "process_request must return None to open the connection, "
                     "not a response with status 101"
                 )
+            hooks.count_rejection("hook")
             response = answer
         elif not hooks.is_serving():
             # The server was closed meanwhile.
+            hooks.count_rejection("shutting_down")
             response = _unavailable(protocol)
         else:
             response = protocol.accept(request)
+            if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+                hooks.count_rejection(reason_of(protocol.handshake_exc))
     return await hooks.finish_response(request, response)
 
 
@@ -136,11 +147,18 @@ def _unavailable(protocol: ServerProtocol) -> Response:
     )
 
 
-def refuse(connection: Connection) -> None:
-    """Answer a handshake that is under way when the server is closed."""
+def refuse(connection: Connection, response: Response | None = None) -> None:
+    """
+    Answer a handshake that is under way, whether or not its request has come.
+
+    Args:
+        connection: the connection.
+        response: the answer; None for what is told when the server is closed.
+
+    """
     protocol = connection.protocol
     assert isinstance(protocol, ServerProtocol)
-    _send(connection, _unavailable(protocol))
+    _send(connection, response or _unavailable(protocol))
 
 
 def _send(connection: Connection, response: Response) -> None:

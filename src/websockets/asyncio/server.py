@@ -17,9 +17,11 @@ from typing import Any
 from ..codes import State
 from ..extensions.base import ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
+from ..hosts import Hosts
 from ..http11 import SERVER, Request, Response
 from ..server import Origins, ServerProtocol
 from ..session.limits import Limits
+from ..session.settings import check_seconds
 from ..typing import LoggerLike, Subprotocol
 from . import opening
 from .arguments import (
@@ -144,7 +146,6 @@ class Server(Listener[ServerConnection]):
         process_response: may change responses.
         select_subprotocol: chooses subprotocols.
         server_header: value of the Server header.
-        open_timeout: seconds for the opening handshake; None for no limit.
 
     """
 
@@ -152,7 +153,6 @@ class Server(Listener[ServerConnection]):
     process_response: ProcessResponse | None = None
     select_subprotocol: SelectSubprotocol | None = None
     server_header: str | None = SERVER
-    open_timeout: float | None = 10
 
     def __init__(
         self,
@@ -189,6 +189,7 @@ def serve(
     port: int | None = None,
     *,
     origins: Origins | None = None,
+    hosts: Hosts | None = None,
     extensions: Sequence[ServerExtensionFactory] | None = None,
     subprotocols: Sequence[Subprotocol | str] | None = None,
     select_subprotocol: SelectSubprotocol | None = None,
@@ -204,6 +205,7 @@ def serve(
     max_queue: int | tuple[int | None, int | None] | None = 2**4,
     write_limit: int | tuple[int, int | None] = 2**15,
     limits: Limits | None = None,
+    shutdown_timeout: float | None = None,
     logger: LoggerLike | None = None,
     create_connection: Callable[..., ServerConnection] | None = None,
     **kwargs: Any,
@@ -222,7 +224,11 @@ def serve(
         port: where to listen; 0 for any free port.
         origins: acceptable values of the Origin header, or compiled patterns
             that must match the whole value; None in it stands for no Origin
-            header; None instead of it for any.
+            header, :data:`~websockets.SAME_ORIGIN` for the Host header's host; None
+            instead of it for any.
+        hosts: acceptable values of the Host header: names with a port or, for any
+            port, without, or compiled patterns that must match the whole value; None
+            for any, even none. See :doc:`/topics/security`.
         extensions: extensions that may be accepted, most wanted first.
         subprotocols: subprotocols that the server speaks, most wanted first.
         select_subprotocol: a function of the connection and the subprotocols
@@ -249,6 +255,8 @@ def serve(
             pair for where to pause and where to resume.
         limits: what clients may use, and how fast; None for ``Limits()``. See
             :class:`~websockets.Limits`.
+        shutdown_timeout: seconds for closing the server; see :meth:`Server.close`.
+            None for no limit.
         logger: logger for this server and its connections: a logger or a
             logger adapter; None for ``logging.getLogger("websockets.server")``.
         create_connection: makes connections: a subclass of
@@ -280,8 +288,10 @@ def serve(
         **given(limits=limits),
     }
     check_settings(max_size, open_timeout=open_timeout, **settings)
+    check_seconds("shutdown_timeout", shutdown_timeout)
     protocol_settings: dict[str, Any] = {
         "origins": origins,
+        "hosts": hosts,
         "extensions": with_compression(
             extensions, compression, enable_server_permessage_deflate
         ),
@@ -301,7 +311,10 @@ def serve(
         await server.listen(factory, host, port, kwargs)
 
     server = Server(create_server, handler, logger)
-    vars(server).update(hooks, open_timeout=open_timeout)
+    vars(server).update(
+        hooks, open_timeout=open_timeout, shutdown_timeout=shutdown_timeout
+    )
+    server.admission.limits = limits or Limits()
     return server
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,8 @@ from ..codes import CloseCode, State
 from ..http11 import Request, Response
 from ..server import ServerProtocol
 from ..typing import StatusLike
+from . import opening
+from .admission import LINGER, Admission, reason_of
 from .shortcuts import FastConnection
 
 __all__ = ["ServerSide", "call", "in_turn"]
@@ -56,12 +59,14 @@ class ServerSide(FastConnection):
         ws_server: the server: an object with the methods ``register(connection)``,
             ``unregister(connection)`` and ``is_serving()``.
         failure: what the log says when a hook raises an exception.
+        rejection: why the handshake has failed, in a word; None if it hasn't.
 
     """
 
     ws_handler: Callable[[Any], Awaitable[Any]]
     ws_server: Any
     failure = _FAILURE
+    rejection: str | None = None
 
     if TYPE_CHECKING:
 
@@ -86,14 +91,75 @@ class ServerSide(FastConnection):
             )
             self.handler_task.add_done_callback(lambda task: timer.cancel())
 
+    # Who gets in.
+
+    @property
+    def _admission(self) -> Admission | None:
+        """What decides who gets in; servers of frameworks have nothing of the sort."""
+        return getattr(self.ws_server, "admission", None)
+
+    def _receive_handshake(self, data: bytes) -> None:
+        super()._receive_handshake(data)
+        if self.request is None and not self.protocol.discarding:
+            admission = self._admission
+            if admission is not None:
+                admission.received(self, len(data))
+
     def handshake_ready(self) -> None:
         """Begin the handshake and the handler: the request has come."""
-        if self.handler_task is None and not self._lost:
+        if self.handler_task is None and not self._lost and self._may_begin():
             self.handler_task = self._get_loop().create_task(self.handler())
+            self.handler_task.add_done_callback(self._handler_ended)
         super().handshake_ready()
+
+    def _may_begin(self) -> bool:
+        """Tell whether the handshake goes on, or was answered here and now."""
+        admission, exc = self._admission, self.protocol.handshake_exc
+        if exc is not None:
+            # What isn't a request was answered already.
+            self.count_rejection(reason_of(exc))
+            if admission is not None:
+                admission.settle(self)
+            return True
+        return admission is None or admission.admit(self)
+
+    def turn_away(
+        self, status: StatusLike, text: str, retry_after: float | None
+    ) -> None:
+        """
+        Refuse the connection, whether or not its request has come.
+
+        Args:
+            status: HTTP status.
+            text: what a person should read.
+            retry_after: seconds to wait before trying again; None for no hint.
+
+        """
+        response = self.respond(status, text)
+        if retry_after is not None:
+            # RFC 9110, 10.2.3.
+            response.headers["Retry-After"] = str(math.ceil(retry_after))
+        opening.refuse(self, response)
+
+    def count_rejection(self, reason: str) -> None:
+        """Take note of why the handshake fails; the first time counts."""
+        if self.rejection is None:
+            self.rejection = reason
+            admission = self._admission
+            if admission is not None:
+                admission.rejected[reason] += 1
+
+    def _linger(self) -> None:
+        """Wait for the end of the peer's stream; not long where it was refused."""
+        if self.protocol.state is State.CONNECTING:
+            clock = self._session.clock
+            timeout = clock.close_timeout
+            clock.close_timeout = LINGER if timeout is None else min(timeout, LINGER)
+        super()._linger()
 
     def handshake_timed_out(self) -> None:
         """End a connection whose opening handshake takes too long."""
+        self.count_rejection("timeout")
         if self.debug:
             self.logger.debug("! timed out during the opening handshake")
         super().handshake_timed_out()
@@ -103,8 +169,19 @@ class ServerSide(FastConnection):
     def cancel_handshake(self) -> None:
         """Cancel the handshake that is under way, with its hooks."""
         assert self.handler_task is not None
+        self.count_rejection("shutting_down")
         # Later, since a task that is cancelled before it begins never does.
         self._get_loop().call_soon(self.handler_task.cancel)
+
+    def cut_off(self, code: CloseCode | int, reason: str) -> None:
+        """End at once, since the server must: there was time to do it better."""
+        if self.handler_task is not None:
+            # Later, as above.
+            self._get_loop().call_soon(self.handler_task.cancel)
+        if self.protocol.state is State.OPEN:
+            self.fail(code, reason)
+        else:
+            self.transport.abort()
 
     def was_opened(self) -> bool:
         """Tell whether the opening handshake succeeded."""
@@ -187,6 +264,13 @@ class ServerSide(FastConnection):
                 raise
             await self.wait_closed()
         finally:
+            self.ws_server.unregister(self)
+
+    def _handler_ended(self, task: asyncio.Task[None]) -> None:
+        """Clean up after a task that was cancelled before it began."""
+        if task.cancelled() and not (self.opening or self.rejection or self.response):
+            self.count_rejection("error")
+            self.fail(CloseCode.INTERNAL_ERROR)
             self.ws_server.unregister(self)
 
     def _handler_failed(self) -> None:

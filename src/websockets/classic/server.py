@@ -26,6 +26,7 @@ from ..dates import format_date
 from ..exceptions import InvalidHandshake
 from ..extensions.base import Extension, ServerExtensionFactory
 from ..extensions.permessage_deflate import enable_server_permessage_deflate
+from ..hosts import Hosts
 from ..http11 import SERVER, Request, Response
 from ..server import (
     Origins,
@@ -36,6 +37,7 @@ from ..server import (
     offered_subprotocols,
 )
 from ..session.limits import Limits
+from ..session.settings import check_seconds
 from ..typing import ExtensionHeader, LoggerLike, Origin, StatusLike, Subprotocol
 from .compat import Hook, as_hook, make_modern_server, split_factory
 from .exceptions import AbortHandshake
@@ -108,6 +110,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             ``logging.getLogger("websockets.server")``.
         origins: acceptable values of the Origin header; None in it stands for
             no Origin header; None instead of it for any.
+        hosts: acceptable values of the Host header; None for any.
         extensions: extensions that may be accepted.
         subprotocols: subprotocols that the server speaks, most wanted first.
         extra_headers: headers to add to the response, or a function of the path
@@ -156,6 +159,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         *,
         logger: LoggerLike | None = None,
         origins: Origins | None = None,
+        hosts: Hosts | None = None,
         extensions: Sequence[ServerExtensionFactory] | None = None,
         subprotocols: Sequence[Subprotocol | str] | None = None,
         extra_headers: HeadersLikeOrCallable | None = None,
@@ -168,6 +172,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
     ) -> None:
         protocol = ClassicServerProtocol(
             origins=_with_none(origins),
+            hosts=hosts,
             extensions=extensions,
             subprotocols=subprotocols,
             logger=logger,
@@ -510,8 +515,13 @@ class Serve:
             logger adapter; None for ``logging.getLogger("websockets.server")``.
         compression: "deflate" to compress messages where clients can; None not
             to.
-        origins: acceptable values of the Origin header; None in it stands for
-            no Origin header; None instead of it for any.
+        origins: acceptable values of the Origin header, or compiled patterns that
+            must match the whole value; None in it stands for no Origin header,
+            :data:`~websockets.SAME_ORIGIN` for the Host header's host; None instead
+            of it for any.
+        hosts: acceptable values of the Host header: names with a port or, for any
+            port, without, or compiled patterns that must match the whole value; None
+            for any, even none. See :doc:`/topics/security`.
         extensions: extensions that may be accepted, most wanted first.
         subprotocols: subprotocols that the server speaks, most wanted first.
         extra_headers: headers to add to the response, or a function of the path
@@ -536,6 +546,8 @@ class Serve:
         write_limit: bytes that may wait to be written before sending waits.
         limits: what clients may use, and how fast; None for ``Limits()``. See
             :class:`~websockets.Limits`.
+        shutdown_timeout: seconds for closing the server; None for no limit. See
+            :meth:`WebSocketServer.close`.
         kwargs: arguments for the event loop's ``create_server()``: ``sock``,
             ``ssl``, ``reuse_port``, ``start_serving``... Older spellings are
             accepted too: ``klass``, ``timeout``, ``loop``, ``legacy_recv``. So are
@@ -578,6 +590,8 @@ class Serve:
         read_limit: int = 2**16,
         write_limit: int | tuple[int, int | None] = 2**16,
         limits: Limits | None = None,
+        hosts: Hosts | None = None,
+        shutdown_timeout: float | None = None,
         **kwargs: Any,
     ) -> None:
         timeout = kwargs.pop("timeout", None)
@@ -600,6 +614,7 @@ class Serve:
             select_subprotocol=select_subprotocol,
             logger=logger,
             origins=origins,
+            hosts=hosts,
             subprotocols=subprotocols,
             server_header=server_header,
         )
@@ -614,6 +629,7 @@ class Serve:
             **given(limits=limits),
         }
         check_settings(max_size, read_limit=read_limit, **settings)
+        check_seconds("shutdown_timeout", shutdown_timeout)
         settings |= {
             "logger": logger,
             "origins": _with_none(origins),
@@ -623,6 +639,7 @@ class Serve:
             "subprotocols": subprotocols,
             "server_header": server_header,
             "max_size": max_size,
+            **given(hosts=hosts),
         }
         if process_response is not None:
             settings["process_response"] = process_response
@@ -635,11 +652,15 @@ class Serve:
                 process_request=process_request,
                 select_subprotocol=select_subprotocol,
                 create_connection=create_connection,
+                shutdown_timeout=shutdown_timeout,
                 **settings,
                 **kwargs,
             )
             return
         self.ws_server = WebSocketServer(logger=logger)
+        self.ws_server.open_timeout = open_timeout
+        self.ws_server.shutdown_timeout = shutdown_timeout
+        self.ws_server.admission.limits = limits or Limits()
         self._host = host
         self._port = port
         self._kwargs = kwargs

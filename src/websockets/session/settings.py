@@ -56,7 +56,7 @@ class Settings:
 
         """
         for name in ("open_timeout", "ping_interval", "ping_timeout", "close_timeout"):
-            _check_seconds(name, getattr(self, name))
+            check_seconds(name, getattr(self, name))
         _check_pair("max_queue", self.max_queue)
         _check_pair("write_limit", self.write_limit)
         if self.read_limit is None:
@@ -94,7 +94,15 @@ def check_max_size(max_size: int | tuple[int | None, int | None] | None) -> None
     _check_pair("max_size", max_size)
 
 
-def _check_seconds(name: str, value: object) -> None:
+def check_seconds(name: str, value: object) -> None:
+    """
+    Check an argument that is a number of seconds, or None for no limit.
+
+    Raises:
+        TypeError: if it isn't.
+        ValueError: if it is negative.
+
+    """
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
