@@ -17,21 +17,19 @@ from rfc import HERE, KEPT, TABLES, Rule, load
 HEAD = """\
 .. list-table::
     :header-rows: 1
-    :widths: 12 12 9 42 25
+    :widths: 20 80
 
     * - At
-      - Key word
-      - Who
-      - Rule
-      - Tests
+      - Rule, and the tests that show it
 """
 
 ROW = """\
-    * - {at}
-      - {key}
-      - {who}
+    * - | {at}
+        | {key}
+        | {who}
       - {rule}
-      - {tests}
+
+        {tests}
 """
 
 
@@ -59,13 +57,12 @@ def show(rule: Rule) -> str:
     text = rule.says
     if rule.kept != "kept":
         text = f"{text} **{rule.kept.capitalize()}.**"
-    tests = [test.removeprefix("test_").replace("::", " ") for test in rule.tests]
     return ROW.format(
         at=rule.at.replace("RFC ", ""),
         key=rule.key,
         who=rule.who,
         rule=escape(f"{text} {rule.why}".strip()),
-        tests="\n        ".join(f"| {escape(test)}" for test in tests),
+        tests="\n        ".join(f"| ``{test}``" for test in rule.tests),
     )
 
 
