@@ -68,6 +68,24 @@ class TestCheckHost:
             check_host(headers, HOSTS)
         assert info.value.status == 400
 
+    def test_host_of_a_whole_uri(self) -> None:
+        # RFC 9112, 3.2.2.
+        ours, other = Headers(Host="example.com"), Headers(Host="other.example")
+        for target in (
+            "http://Example.com/chat",
+            "ws://user:pw@example.com:80?a",
+            "/x://y",
+        ):
+            check_host(ours, HOSTS, target)
+        check_host(other, HOSTS, "wss://example.com/")
+        with pytest.raises(InvalidHost, match="evil.example:80$"):
+            check_host(ours, HOSTS, "http://example.com@evil.example:80/example.com")
+        for target in "http:///chat", "http://a@b@example.com/":
+            with pytest.raises(InvalidHeader):
+                check_host(ours, HOSTS, target)
+        with pytest.raises(InvalidHeader, match="missing"):
+            check_host(Headers(), HOSTS, "http://example.com/")
+
     def test_no_host_is_ours(self) -> None:
         with pytest.raises(InvalidHost):
             check_host(Headers(Host="example.com"), [])

@@ -26,12 +26,13 @@ SAME_ORIGIN = Origin("same-origin")
 _HOST = re.compile(
     r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(:(?P<port>[0-9]{0,5}))?"
 )
+_WHOLE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^/?#@]*@)?(?P<host>[^/?#]*)")
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[^/?#@]+)", re.IGNORECASE)
 
 _PORTS = {"http": "80", "https": "443"}
 
 
-def check_host(headers: Headers, hosts: Hosts) -> None:
+def check_host(headers: Headers, hosts: Hosts, target: str = "/") -> None:
     """
     Check the Host header (RFC 9112, 3.2).
 
@@ -39,6 +40,8 @@ def check_host(headers: Headers, hosts: Hosts) -> None:
         headers: headers of the request.
         hosts: what is acceptable: names or addresses, with a port or, for any port,
             without; compiled patterns must match the whole header, in lower case.
+        target: what the request line asks for. If it is a whole URI, its host counts
+            instead (RFC 9112, 3.2.2).
 
     Raises:
         InvalidHeader: if there isn't exactly one, or it isn't well-formed.
@@ -46,6 +49,8 @@ def check_host(headers: Headers, hosts: Hosts) -> None:
 
     """
     value = get_single(headers, "Host").strip(" \t").lower()
+    if whole := _WHOLE.match(target):
+        value = whole["host"].lower()
     match = _HOST.fullmatch(value)
     if match is None:
         raise InvalidHeaderValue("Host", value)

@@ -173,7 +173,7 @@ class ServerProtocol(Protocol):
                 self.logger.debug("< %s: %s", name, loggable_value(name, value))
         if self.hosts is not None:
             try:
-                check_host(request.headers, self.hosts)
+                check_host(request.headers, self.hosts, request.path)
             except InvalidHandshake as exc:
                 self._fail_handshake(exc, answer=True)
                 return
