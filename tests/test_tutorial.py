@@ -202,7 +202,7 @@ def test_tables_are_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     program = runpy.run_path(str(TUTORIAL / "server.py"))
 
     async def leave() -> None:
-        table = program["find_table"](None)
+        table: Any = program["find_table"](None)
         websocket: Any = object()
         table.join(websocket)
         table.leave(websocket)
@@ -210,9 +210,10 @@ def test_tables_are_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
         table.join(websocket)
         assert table.end is None
         table.leave(websocket)
-        table.end._callback(*table.end._args)
+        end: Any = table.end
+        end._callback(*end._args)
         assert program["tables"] == {}
-        table.end.cancel()
+        end.cancel()
 
     asyncio.run(leave())
 
