@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import socket
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from cancelling import open_files
 from faces.support import Face, echo, port_of, raw_client, turns, until
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 
 @pytest.mark.parametrize("iterations", range(4))
@@ -52,3 +55,66 @@ async def test_all_tasks_cancelled_while_a_server_closes(
         await task
     assert not servers[0].sockets
     await until(lambda: not servers[0].websockets)
+
+
+class Failing(logging.Filter):
+    """Raises from some record on; logging lets that through.
+
+    Args:
+        first: which record that is, counted from 1.
+
+    """
+
+    def __init__(self, first: int) -> None:
+        super().__init__()
+        self.first = first
+        self.seen = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.seen += 1
+        if self.seen >= self.first:
+            raise ZeroDivisionError("in a filter")
+        return True
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+@pytest.mark.parametrize("side", ["server", "client"])
+async def test_logging_that_fails(
+    face: Face, side: str, level: int, clean_loop: list[Any]
+) -> None:
+    """Wherever it begins to fail, both ends come to their end, and all are woken."""
+    logger = logging.getLogger(f"websockets.{side}")
+    for first in range(1, 100):
+        failing = Failing(first)
+        async with face.serve(echo, "127.0.0.1", 0) as server:
+            logger.setLevel(level)
+            logger.addFilter(failing)
+            try:
+                await visit(face, server)
+                await until(lambda server=server: not server.websockets)
+            finally:
+                logger.removeFilter(failing)
+                logger.setLevel(logging.NOTSET)
+        if failing.seen < first:
+            break
+    else:
+        raise AssertionError("there is no end of records")
+    # The event loop tells what its callbacks and the server's tasks have raised.
+    reported = [context["exception"] for context in clean_loop]
+    clean_loop.clear()
+    assert all("in a filter" in str(exc) for exc in reported)
+
+
+async def visit(face: Face, server: Any) -> None:
+    """Exchange messages with a server that may fail, or be failed by."""
+    failures = (ZeroDivisionError, ConnectionClosed, InvalidMessage, OSError)
+    with contextlib.suppress(*failures):
+        async with face.connect(f"ws://127.0.0.1:{port_of(server)}/") as client:
+            waiting = asyncio.create_task(client.wait_closed())
+            try:
+                await client.send("hello")
+                assert await client.recv() == "hello"
+                await client.close()
+            finally:
+                client.transport.abort()
+                await waiting

@@ -333,10 +333,14 @@ class Engine:
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End everything; called by the event loop."""
-        if self.protocol.debug:
-            self.logger.debug("x connection lost%s", f": {exc}" if exc else "")
-        self._session.receive_eof()
-        self._end(exc)
+        try:
+            if self.protocol.debug:
+                self.logger.debug("x connection lost%s", f": {exc}" if exc else "")
+            self._session.receive_eof()
+        finally:
+            # Also where the application's logging fails.
+            self.protocol._state = CLOSED
+            self._end(exc)
 
     def get_buffer(self, sizehint: int) -> Any:
         """Say where to read to; called by the event loop."""

@@ -169,7 +169,13 @@ def _send(connection: Connection, response: Response) -> None:
         raise _Lost(
             "connection lost during the opening handshake"
         ) from connection._lost_exc
-    protocol.send_response(response)
+    try:
+        protocol.send_response(response)
+    except Exception:
+        if protocol.writes:
+            # The application's logging has failed, halfway.
+            connection.transport.abort()
+        raise
     connection.response = response
     connection.written()
     if response.status_code == 101:

@@ -81,7 +81,13 @@ class ServerSide(FastConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End everything; called by the event loop."""
-        super().connection_lost(exc)
+        try:
+            super().connection_lost(exc)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Have the server forget the connection, once its handler has ended."""
         if self.handler_task is None:
             self.ws_server.unregister(self)
         elif self.opening and self._settings.open_timeout is not None:
@@ -263,6 +269,12 @@ class ServerSide(FastConnection):
                 self.fail(CloseCode.INTERNAL_ERROR)
                 raise
             await self.wait_closed()
+        except Exception as exc:
+            # Logging has failed, or a method of a subclass. Nobody serves it now.
+            self.transport.abort()
+            self._get_loop().call_exception_handler(
+                {"message": "serving a connection failed", "exception": exc}
+            )
         finally:
             self.ws_server.unregister(self)
 
