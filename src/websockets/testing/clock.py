@@ -15,8 +15,7 @@ import collections
 import contextlib
 import selectors
 import time
-import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from ..asyncio.loops import loop_state
@@ -24,7 +23,7 @@ from ..asyncio.loops import loop_state
 __all__ = ["VirtualClock", "virtual_time"]
 
 #: Real seconds to wait for a thread that nothing is known of.
-_PATIENCE = 5.0
+PATIENCE = 5.0
 
 _Events = list[tuple[selectors.SelectorKey, int]]
 
@@ -123,13 +122,14 @@ class VirtualClock:
             events = self._really_select(timeout)
             self._now += time.monotonic() - began_at
         elif timeout is None:
-            events = self._really_select(_PATIENCE)
+            events = self._really_select(PATIENCE)
             if not events:
                 self._give_up("nothing is left that could wake a task")
         else:
             self._now += timeout
             if self._now > self._until:
-                self._until += self._limit
+                # Whatever cleans up then has as much time again.
+                self._until = self._now + self._limit
                 self._give_up(f"{self._limit:g} seconds of virtual time have passed")
         return events
 
@@ -140,10 +140,17 @@ class VirtualClock:
         """End the run of the event loop, and tell what its tasks wait for."""
         lines = [f"{reason}; tasks wait here:"]
         for task in sorted(asyncio.all_tasks(self._loop), key=asyncio.Task.get_name):
-            [*_, frame] = traceback.extract_stack(task.get_stack(limit=1)[0], limit=1)
-            where = f"{frame.filename}:{frame.lineno}, in {frame.name}"
-            lines.append(f"  {task.get_name()}: {where}: {frame.line}")
+            lines.append(f"  {task.get_name()}: {' > '.join(find_frames(task))}")
         raise RuntimeError("\n".join(lines))
+
+
+def find_frames(task: asyncio.Task[Any]) -> Iterator[str]:
+    """Yield where a task waits, from its outermost coroutine to the innermost."""
+    waiting: Any = task.get_coro()
+    while (frame := getattr(waiting, "cr_frame", None)) is not None:
+        code = frame.f_code
+        yield f"{code.co_name} ({code.co_filename}:{frame.f_lineno})"
+        waiting = waiting.cr_await
 
 
 @contextlib.asynccontextmanager

@@ -25,6 +25,9 @@ from .transports import MemoryTransport
 
 __all__ = ["Direction", "Wire"]
 
+#: Seconds that make no difference: sums of floats are a bit off.
+_INSTANT = 1e-6
+
 #: Bytes that are on their way, or wait to be read by the other end.
 WINDOW = 2**16
 
@@ -245,7 +248,7 @@ class Direction:
             return
         self._pending = True
         when = self._flight[0][0]
-        if when <= self.wire.loop.time():
+        if when <= self.wire.loop.time() + _INSTANT:
             self.sink.later(self._arrive)
         else:
             self.sink.at(when, self._arrive)
@@ -278,7 +281,7 @@ class Direction:
             most = min(most, self._random.randint(*self._split))
         if self._left is not None:
             most = min(most, self._left)
-        now = max(self.wire.loop.time(), self._flight[0][0])
+        now = max(self.wire.loop.time(), self._flight[0][0]) + _INSTANT
         taken = bytearray()
         while self._flight and len(taken) < most:
             when, data = self._flight[0]
