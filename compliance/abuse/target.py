@@ -9,6 +9,7 @@ the counts that it keeps.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import json
@@ -22,7 +23,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from websockets import Limits, Rate
+from websockets import Limits, Rate, State, broadcast
 from websockets.asyncio import server as modern
 from websockets.classic import server as classic
 
@@ -32,12 +33,6 @@ CERTIFICATE = pathlib.Path(__file__).parents[2] / "tests/certificates/server.pem
 TICK = 0.002
 
 Handler = Callable[[Any], Awaitable[None]]
-
-
-async def echo(connection: Any) -> None:
-    """Send back what comes."""
-    async for message in connection:
-        await connection.send(message)
 
 
 async def ignore(connection: Any) -> None:
@@ -52,7 +47,52 @@ async def flood(connection: Any) -> None:
         await connection.send(message)
 
 
-HANDLERS: dict[str, Handler] = {"echo": echo, "ignore": ignore, "flood": flood}
+async def flood_and_close(connection: Any) -> None:
+    """Send for a while, then close behind what the peer doesn't read."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(flood(connection), 0.5)
+    await connection.close()
+
+
+async def close(connection: Any) -> None:
+    """Close."""
+    await connection.close()
+
+
+#: Those who have joined.
+members: set[Any] = set()
+
+
+async def join(connection: Any) -> None:
+    """Get what is broadcast, and broadcast."""
+    members.add(connection)
+    try:
+        while connection.state is State.OPEN:
+            broadcast(members, os.urandom(2**14))
+            await asyncio.sleep(0.05)
+    finally:
+        members.remove(connection)
+
+
+async def obey(connection: Any) -> None:
+    """Do what the first message says; send back what comes if it says nothing."""
+    async for message in connection:
+        command = COMMANDS.get(message)
+        if command is None:
+            await connection.send(message)
+        else:
+            await command(connection)
+
+
+COMMANDS: dict[Any, Handler] = {
+    "ignore": ignore,
+    "flood": flood,
+    "flood and close": flood_and_close,
+    "close": close,
+    "join": join,
+}
+
+HANDLERS: dict[str, Handler] = {"echo": obey}
 
 FACES: dict[str, Any] = {"classic": classic, "modern": modern}
 

@@ -28,7 +28,7 @@ __all__ = ["Session"]
 OPEN, CLOSING = State.OPEN, State.CLOSING
 
 # What an inflater costs, in bytes that could be inflated in that time.
-_INFLATER = 512
+_INFLATER = 4096
 
 
 class Session:
@@ -46,7 +46,7 @@ class Session:
         outbox: what cuts messages into frames.
         clock: the deadlines.
         pings: the pings in flight, with who waits for their pongs.
-        pongs: payloads of pongs that were received and not looked at yet.
+        pongs: payloads of pongs that answer pings and were not looked at yet.
         held: whether frames were left unread since inflating them all would take
             too much memory or time; see :meth:`receive_held`.
         dropping: whether messages are dropped since they came too late.
@@ -199,7 +199,9 @@ class Session:
         if self.protocol.debug:
             self._log(opcode, data, True)
         if opcode == 10:
-            self.pongs.append(data)
+            # RFC 6455, 5.5.3: others may come, and mean nothing.
+            if data in self.pings:
+                self.pongs.append(data)
         else:
             self.protocol.receive_control(opcode, data)
 
