@@ -76,7 +76,7 @@ class TestPrometheus:
         registry = import_peer("prometheus_client", "").CollectorRegistry()
         show = functools.partial(example["show_metrics"], registry)
         async with serve(
-            example["echo"], "127.0.0.1", 0, process_request=show
+            example["echo"], "127.0.0.1", 0, process_request=show, origins=[None]
         ) as server:
             registry.register(example["ServerCollector"](server))
             uri = f"ws://127.0.0.1:{port_of(server)}/"
@@ -99,10 +99,15 @@ class TestPrometheus:
                 name = "websocket_connection_latency_seconds"
                 assert samples[f'{name}_bucket{{le="+Inf"}}'] == 1
             await until_closed(server)
+            with pytest.raises(InvalidStatus):
+                await connect(uri, origin="http://elsewhere.example")
             kind, samples = await self.scrape(server, "application/openmetrics-text")
             assert kind.startswith("application/openmetrics-text")
             assert samples["websocket_connections"] == 0
             assert samples['websocket_closed_total{code="1000"}'] == 1
+            assert samples['websocket_rejected_total{reason="origin"}'] == 1
+            # The first scrape.
+            assert samples['websocket_rejected_total{reason="hook"}'] == 1
 
     async def test_histogram(self) -> None:
         histogram = load("prometheus_server.py")["histogram"]
