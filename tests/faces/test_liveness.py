@@ -20,6 +20,8 @@ from faces.support import (
     until,
 )
 from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Opcode
+from websockets.testing import VirtualClock, network, wire_of
 
 
 async def idle(websocket: Any) -> None:
@@ -61,24 +63,28 @@ async def test_a_real_timer_does_it(face: Face) -> None:
                 raw.write(frame(10, data, mask=True))
 
 
-async def test_a_silent_peer_is_cut(face: Face) -> None:
-    async with raw_server(deaf) as uri:
-        async with face.connect(uri) as client:
-            receiving = asyncio.create_task(client.recv())
-            await turns(2)
-            pass_time(client, 20.1)
-            await turns(2)
-            pass_time(client, 40.2)
-            # The peer doesn't answer the close frame either.
-            pass_time(client, 60)
-            with pytest.raises(ConnectionClosedError) as caught:
-                await receiving
-            assert str(caught.value) == (
-                "sent 1011 (internal error) keepalive ping timeout; "
-                "no close frame received"
-            )
-            assert isinstance(caught.value.__cause__, TimeoutError)
-            assert "20 seconds" in str(caught.value.__cause__)
+async def test_a_silent_peer_is_cut(face: Face, clock: VirtualClock) -> None:
+    async with network(), pair(face) as (client, server):
+        wire_of(client).stall()
+        with pytest.raises(ConnectionClosedError) as caught:
+            await client.recv()
+        # The peer doesn't answer the close frame either, for 10 seconds.
+        assert clock.elapsed == 20 + 20 + 10
+        assert str(caught.value) == (
+            "sent 1011 (internal error) keepalive ping timeout; no close frame received"
+        )
+        assert isinstance(caught.value.__cause__, TimeoutError)
+        assert "20 seconds" in str(caught.value.__cause__)
+
+
+async def test_a_peer_that_is_far_away_is_not_cut(
+    face: Face, clock: VirtualClock
+) -> None:
+    async with network(), pair(face) as (client, server):
+        wire_of(client).delay(9.9)
+        await clock.advance(1000)
+        assert client.open and server.open
+        assert client.latency == pytest.approx(19.8)
 
 
 @pytest.mark.parametrize("alive", [frame(1, "a"), frame(9, b"a"), b"\x81"])
@@ -100,33 +106,43 @@ async def test_any_byte_counts_as_life(face: Face, alive: bytes) -> None:
             go.set()
 
 
-async def test_no_keepalive(face: Face) -> None:
-    async with raw_server(deaf) as uri:
-        async with face.connect(uri, ping_interval=None, close_timeout=0.01) as client:
-            pass_time(client, 10_000)
-            assert client.open
-            assert not len(client._session.pings)
+async def test_no_keepalive(face: Face, clock: VirtualClock) -> None:
+    options = {"ping_interval": None}
+    async with network(), pair(face, options, options) as (client, server):
+        wire_of(client).stall()
+        await clock.advance(10_000)
+        assert client.open and server.open
+        assert not wire_of(client).frames()
 
 
-async def test_no_ping_timeout(face: Face) -> None:
+async def test_no_ping_timeout(face: Face, clock: VirtualClock) -> None:
     """Pings go out, and nobody is cut."""
-    async with raw_server(deaf) as uri:
-        async with face.connect(uri, ping_timeout=None, close_timeout=0.01) as client:
-            for number in range(1, 10):
-                pass_time(client, number * 20.1)
-            assert client.open
-            assert len(client._session.pings) == 9
+    options = {"ping_timeout": None}
+    async with network(), pair(face, options, options) as (client, server):
+        wire_of(client).stall()
+        await clock.advance(1000)
+        assert client.open and server.open
+        for sender in "client", "server":
+            sent = [
+                frame for frame in wire_of(client).frames() if frame.sender == sender
+            ]
+            assert [round(frame.at) for frame in sent] == [*range(20, 1001, 20)]
+            assert all(frame.opcode is Opcode.PING for frame in sent)
 
 
-async def test_a_slow_application_does_not_cut_its_peer(face: Face) -> None:
+async def test_a_slow_application_does_not_cut_its_peer(
+    face: Face, clock: VirtualClock
+) -> None:
     """While we are the ones who don't read, nothing is held against the peer."""
     options = {"max_queue": 1, "read_limit": 1}
-    async with pair(face, options, {"ping_interval": None}) as (client, server):
+    async with (
+        network(),
+        pair(face, options, {"ping_interval": None}) as (client, server),
+    ):
         for _ in range(100):
             await client.send(b"x" * 1000)
         await until(lambda: server._reading_paused)
-        for number in range(1, 10):
-            pass_time(server, number * 20.1)
+        await clock.advance(200)
         assert server.open
         for _ in range(100):
             await server.recv()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import itertools
 from typing import Any
 
 import pytest
 
 from faces.support import Face, Logs, Raw, echo, raw_server, uri_of
 from websockets.exceptions import ConnectionClosed, InvalidURI, SecurityError
+from websockets.session.backoff import LIVED
+from websockets.testing import VirtualClock, network, wire_of
 
 
 @pytest.fixture
@@ -50,16 +52,17 @@ async def test_reconnects_when_the_connection_is_closed(
 
 
 async def test_reconnects_at_once_after_a_connection_that_lived(
-    face: Face, delays: list[float], monkeypatch: pytest.MonkeyPatch
+    face: Face, clock: VirtualClock
 ) -> None:
-    monkeypatch.setattr("websockets.session.backoff.LIVED", 0.0)
-    count = 0
-    async with face.serve(echo, "localhost", 0) as server:
-        async for _websocket in face.connect(uri_of(server)):
-            count += 1
-            if count == 3:
+    opened_at = []
+    async with network(), face.serve(echo, "localhost", 80):
+        async for websocket in face.connect("ws://localhost/"):
+            opened_at.append(clock.elapsed)
+            if len(opened_at) == 3:
                 break
-    assert not delays
+            await clock.advance(LIVED)
+            wire_of(websocket).reset()
+    assert opened_at == [0, LIVED, 2 * LIVED]
 
 
 async def test_the_connection_is_closed_after_each_turn(
@@ -76,23 +79,26 @@ async def test_the_connection_is_closed_after_each_turn(
 
 
 async def test_failed_attempts_wait_longer_and_longer(
-    face: Face, delays: list[float], logs: Logs, monkeypatch: pytest.MonkeyPatch
+    face: Face, clock: VirtualClock, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("random.uniform", lambda low, high: high)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        uri = f"ws://127.0.0.1:{sock.getsockname()[1]}/"
+    tried_at = []
 
-        async def run() -> None:
-            async for _ in face.connect(uri):
-                raise AssertionError
+    def uri() -> str:
+        tried_at.append(clock.elapsed)
+        return "ws://nobody.example/"
 
+    async def run() -> None:
+        async for _ in face.connect(uri):
+            raise AssertionError
+
+    async with network():
         task = asyncio.create_task(run())
-        while len(delays) < 6:
-            await asyncio.sleep(0)
+        await clock.advance(60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+    delays = [then - before for before, then in itertools.pairwise(tried_at)]
     assert delays[:4] == pytest.approx([5, 3.1, 5.0158, 8.1156], abs=0.001)
     texts = [text for text in logs.texts(20) if text.startswith("!")]
     assert texts[0] == "! connect failed; reconnecting in 5.0 seconds"
