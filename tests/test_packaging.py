@@ -52,6 +52,12 @@ class TestMetadata:
         assert METADATA["Summary"] and METADATA["Keywords"]
         assert METADATA["Description-Content-Type"] == "text/markdown"
 
+    def test_addresses(self) -> None:
+        urls = project()["project"]["urls"]
+        # Metadata has both in one line, with a comma between them.
+        assert all(re.fullmatch(r"[\w ]{1,32}", label) for label in urls)
+        assert all(url.startswith("https://") for url in urls.values())
+
     def test_nothing_is_required(self) -> None:
         required = METADATA.get_all("Requires-Dist") or []
         assert required
