@@ -251,6 +251,9 @@ class ClientProtocol(Protocol):
         return accept_subprotocol(headers, self.available_subprotocols)
 
 
+_USUAL_CONNECTION = (["Upgrade"], ["upgrade"], ["keep-alive, Upgrade"])
+
+
 def check_upgrade(headers: Headers) -> None:
     """
     Check that the peer speaks of upgrading to WebSocket (RFC 6455, 4.1, 4.2.1).
@@ -259,6 +262,11 @@ def check_upgrade(headers: Headers) -> None:
         InvalidUpgrade: if Connection or Upgrade doesn't say so.
 
     """
+    if headers.get_all("Upgrade") == ["websocket"] and (
+        headers.get_all("Connection") in _USUAL_CONNECTION
+    ):
+        # As nearly everyone writes it: nothing needs to be parsed.
+        return
     options: list[ConnectionOption] = [
         option
         for value in headers.get_all("Connection")
