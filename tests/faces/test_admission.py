@@ -13,6 +13,9 @@ import websockets
 from faces.support import (
     REQUEST,
     Face,
+    FakeServer,
+    FakeTransport,
+    deliver,
     echo,
     modern,
     pair,
@@ -329,3 +332,22 @@ async def test_a_task_cancelled_before_it_begins(face: Face) -> None:
             assert await raw.read_all() == b""
         await until(lambda: not server.websockets)
         assert server.rejected == {"error": 1}
+
+
+# Servers of frameworks, which know nothing of this.
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"nonsense\r\n\r\n"])
+async def test_servers_of_frameworks_admit_all(end: bytes) -> None:
+    server, transport = FakeServer(), FakeTransport()
+    connection = websockets.WebSocketServerProtocol(echo, server)
+    transport.protocol = connection
+    connection.connection_made(transport)
+    deliver(connection, REQUEST)
+    deliver(connection, end)
+    await until(lambda: transport.written)
+    status = transport.written[0].split()[1]
+    assert status == (b"101" if end == b"\r\n" else b"400")
+    assert connection.rejection == (None if end == b"\r\n" else "malformed")
+    transport.abort()
+    await until(lambda: not server.connections)

@@ -386,9 +386,7 @@ class Listener(Generic[ConnectionT]):
         server = self._running_server()
         # Those are in the middle of a TLS handshake, and it's up to the peer when
         # that ends. Since Python 3.12, wait_closed() waits for them.
-        abort = getattr(server, "abort_clients", None)
-        if abort is not None:
-            abort()
+        getattr(server, "abort_clients", lambda: None)()
         closed = asyncio.ensure_future(server.wait_closed())
         await asyncio.wait([closed], timeout=0)
         closed.cancel()
