@@ -452,3 +452,54 @@ def test_in_a_browser() -> None:
                 await opened.wait_for("document.body.innerText.endsWith('zV9mAb')")
 
     asyncio.run(run())
+
+
+# What users have asked, and where it is answered: words of the headings.
+
+QUESTIONS = """
+    after one message | only one client | more arguments to the handler | HTTP headers
+    IP address of a client | addresses that a server listens on
+    close a connection from a server | HTTP and WebSocket on the same port
+    close a connection from a client | reconnect | receives messages for ever
+    verification of TLS | two things at once | channels, topics or rooms
+    no close frame received or sent | arguments to a subclass | has no attribute
+    callbacks such as | without ``async`` and ``await`` | timeout on ``recv()``
+    idle connections open | answer pings | Python 2
+"""
+
+#: What the cheat sheet is to say.
+HINTS = """
+    await websocket.recv() | exc:`~websockets.exceptions.ConnectionClosed`
+    Tasks that you have started | await websocket.wait_closed() | await websocket.ping()
+    websockets.serve | create_server | when its handler returns | create_protocol
+    websockets.WebSocketServerProtocol | websockets.connect | create_connection
+    websockets.WebSocketClientProtocol | await websocket.close()
+    getLogger("websockets")
+    ERROR | INFO | DEBUG | developing with asyncio
+"""
+
+
+def listed(text: str) -> list[str]:
+    return [
+        item.strip()
+        for line in text.split("\n")
+        for item in line.split("|")
+        if item.strip()
+    ]
+
+
+def test_faq_answers_every_question() -> None:
+    text = (DOCS / "faq.rst").read_text(encoding="utf-8")
+    headings = re.findall(r"^(.+)\n\.{10,}$", text, re.MULTILINE)
+    for words in listed(QUESTIONS):
+        assert [h for h in headings if words in h], words
+    # No heading without an answer.
+    for heading in headings:
+        answer = text.partition(f"\n{heading}\n")[2].partition("\n\n")[2]
+        assert re.match(r"[\w.`:]", answer), heading
+
+
+def test_cheat_sheet_says_what_is_asked_most() -> None:
+    text = (DOCS / "cheat-sheet.rst").read_text(encoding="utf-8")
+    for words in listed(HINTS):
+        assert words in text, words

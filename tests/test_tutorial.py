@@ -173,6 +173,10 @@ def test_seats_are_kept_and_nonsense_is_answered(port: int) -> None:
         await red.send("x" * 1025)
         await red.wait_closed()
         assert red.close_code == 1009
+        with pytest.raises(websockets.InvalidStatusCode, match="403"):
+            await websockets.connect(
+                f"ws://localhost:{port}/play", origin="http://elsewhere.example"
+            )
         for nonsense in "{", "5", '{"game": 5, "seat": null}', '{"game": null}':
             async with websockets.connect(f"ws://localhost:{port}/play") as websocket:
                 await websocket.send(nonsense)

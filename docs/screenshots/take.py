@@ -116,11 +116,10 @@ async def tutorial(docs: pathlib.Path) -> None:
 
 
 async def front(docs: pathlib.Path) -> None:
-    """The first page of the documentation: light, dark, and on a telephone."""
+    """The first page of the documentation: light, and dark on a telephone."""
     async with open_page((docs / "index.html").as_uri()) as page:
-        await shoot(page, "front", 1200, 760)
-        await shoot(page, "front-dark", 1200, 760, dark=True)
-        await shoot(page, "front-mobile", 400, 760)
+        await shoot(page, "front", 1240, 900)
+        await shoot(page, "front-mobile", 400, 720, dark=True)
 
 
 async def serve(docs: pathlib.Path) -> None:

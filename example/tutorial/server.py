@@ -131,7 +131,7 @@ async def main(port=8765):
         port,
         process_request=show_page,
         # Our page may connect, and programs; pages of other sites may not.
-        origins=[f"http://localhost:{port}", None],
+        origins=[websockets.SAME_ORIGIN, None],
         # All that players send is short.
         max_size=1024,
     ) as server:
