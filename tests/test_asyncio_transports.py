@@ -9,7 +9,7 @@ import socket
 import ssl
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from unittest import mock
 
@@ -349,3 +349,64 @@ async def test_the_real_one(face: Face, monkeypatch: pytest.MonkeyPatch) -> None
                 module = type(client.transport).__module__
                 serves = choice == "auto" and is_stock
                 assert module.startswith("aiofastnet") == serves
+
+
+class StandIn:
+    """Takes the place of an event loop, where one address is concerned."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[Any, ...]] = []
+
+    def find(self, name: str, target: Any) -> Any:
+        targets = [("here.example", 80), "/here", (None, None)]
+        return self.make if target in targets else None
+
+    async def make(self, *args: Any, **options: Any) -> Any:
+        self.called.append(args)
+        raise ConnectionRefusedError
+
+
+@pytest.fixture
+async def stand_in() -> AsyncIterator[StandIn]:
+    """Have something take the place of the event loop."""
+    loop = asyncio.get_running_loop()
+    transports.stand_ins[loop] = made = StandIn()
+    yield made
+    del transports.stand_ins[loop]
+
+
+class TestStandIns:
+    async def test_connecting(
+        self, face: Face, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # There's no proxy on the way to it.
+        monkeypatch.setenv("http_proxy", "http://proxy.example:8080")
+        with pytest.raises(ConnectionRefusedError):
+            await face.connect("ws://here.example/", proxy=True)
+        assert stand_in.called[0][1:] == ("here.example", 80)
+        with pytest.raises(ConnectionRefusedError):
+            await face.unix_connect("/here")
+        assert len(stand_in.called) == 2
+
+    async def test_serving(self, face: Face, stand_in: StandIn) -> None:
+        for arguments in (), ("here.example", 80):
+            with pytest.raises(ConnectionRefusedError):
+                await face.serve(echo, *arguments)
+        assert stand_in.called[1][1:] == ("here.example", 80)
+        with pytest.raises(ConnectionRefusedError):
+            await face.unix_serve(echo, "/here")
+        assert len(stand_in.called) == 3
+
+    async def test_others(self, face: Face, stand_in: StandIn) -> None:
+        async with face.serve(echo, "localhost", 0) as server:
+            async with face.connect(uri_of(server)):
+                pass
+        assert not stand_in.called
+
+    async def test_sockets_are_what_they_are(
+        self, face: Face, stand_in: StandIn
+    ) -> None:
+        with socket.create_server(("localhost", 0)) as sock:
+            async with face.serve(echo, sock=sock):
+                pass
+        assert not stand_in.called

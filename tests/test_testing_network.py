@@ -134,6 +134,16 @@ class TestServing:
         await listener.start_serving()
         assert not listener.is_serving()
 
+    @pytest.mark.parametrize("name", ["close_clients", "abort_clients"])
+    async def test_ending_connections(self, face: Face, name: str) -> None:
+        """As asyncio's servers do from Python 3.13 on."""
+        async with network() as made, face.serve(echo, "localhost", 80) as server:
+            client = await face.connect("ws://localhost/")
+            getattr(server._server, name)()
+            await client.wait_closed()
+            assert client.close_code == 1006
+            assert made.wires[0].closed
+
     async def test_contexts_are_the_servers_and_the_clients(self, face: Face) -> None:
         variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
         seen = []

@@ -111,6 +111,16 @@ class MemoryListener(asyncio.AbstractServer):
         self._serving = False
         self._network.forget(self)
 
+    def close_clients(self) -> None:
+        """Close all connections that were accepted."""
+        for wire in self.wires:
+            wire.server.close()
+
+    def abort_clients(self) -> None:
+        """Abort all connections that were accepted."""
+        for wire in self.wires:
+            wire.server.abort()
+
     async def wait_closed(self) -> None:
         """Return: it's closed at once."""
 
