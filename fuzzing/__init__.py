@@ -1,0 +1,1 @@
+"""Fuzzing: what is put in is anything, what must come out is known."""
