@@ -113,6 +113,11 @@ def blocks(page: pathlib.Path) -> list[Block]:
     ]
 
 
+def rst_blocks(text: str) -> list[tuple[int, str, str]]:
+    """Return line, language and code of blocks in a text."""
+    return list(_rst(text.splitlines()))
+
+
 def all_blocks() -> list[Block]:
     """Return all blocks of all pages."""
     return [block for page in pages() for block in blocks(page)]

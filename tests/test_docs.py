@@ -300,7 +300,7 @@ class Stage:
 
     async def use(self, new: dict[str, Any]) -> None:
         """Do what one does with things of these names."""
-        if "server" in new:
+        if new.get("server"):
             await self.use_server(new["server"], new.get("context"))
         elif "connection" in new:
             async with new["connection"] as websocket:
