@@ -180,7 +180,7 @@ class TestTLS:
         if uri.startswith("ws:"):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         async with network(), face.serve(echo, "a.example", 443, ssl=context):
-            with pytest.raises(ConnectionResetError):
+            with pytest.raises(ConnectionResetError, match="only one side uses TLS"):
                 await face.connect(uri)
 
 

@@ -283,7 +283,11 @@ class Network:
             if hook is not None and inspect.isawaitable(answer := hook(wire)):
                 await answer
         if bool(client) != bool(server):
-            wire.reset()
+            raise ConnectionResetError(
+                errno.ECONNRESET,
+                f"only one side uses TLS: a {'wss' if client else 'ws'}:// client and "
+                f"a server on {remote} with{'' if server else 'out'} an ssl argument",
+            )
         return await _establish(wire, factory, listener)
 
     async def open_connection(
