@@ -16,6 +16,7 @@ import signal
 import socket
 import ssl
 import threading
+import xml.etree.ElementTree
 from collections.abc import Iterator
 from typing import Any
 
@@ -503,3 +504,28 @@ def test_cheat_sheet_says_what_is_asked_most() -> None:
     text = (DOCS / "cheat-sheet.rst").read_text(encoding="utf-8")
     for words in listed(HINTS):
         assert words in text, words
+
+
+# Pictures.
+
+
+def test_drawings_are_what_their_program_makes() -> None:
+    program = runpy.run_path(str(DOCS / "drawings" / "draw.py"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.rst"))
+    for draw in program["DRAWINGS"]:
+        path = DOCS / "drawings" / f"{draw.__name__}.svg"
+        assert path.read_text(encoding="utf-8") == draw(), "run docs/drawings/draw.py"
+        root = xml.etree.ElementTree.fromstring(draw())
+        assert root.find("{http://www.w3.org/2000/svg}title") is not None
+        assert f"drawings/{path.name}" in pages
+
+
+def test_screenshots_are_shown_and_described() -> None:
+    shown = {}
+    for page in DOCS.rglob("*.rst"):
+        text = page.read_text(encoding="utf-8")
+        images = re.findall(r"image:: (\S+\.png)\n((?:    .*\n)*)", text)
+        for path, options in images:
+            shown[(page.parent / path).resolve()] = options
+    assert shown.keys() == set((DOCS / "screenshots").glob("*.png"))
+    assert all(":alt:" in options for options in shown.values())
