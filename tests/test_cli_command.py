@@ -270,6 +270,20 @@ def uri() -> Iterator[str]:
 
 
 class TestProcesses:
+    @needs_unix
+    @pytest.mark.parametrize("option", ["--help", "--version"])
+    def test_nobody_reads(self, option: str) -> None:
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(
+            [sys.executable, "-m", "websockets", option],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
+        )
+        os.close(write)
+        assert (done.returncode, done.stderr) == (141, b"")
+
     def test_as_a_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "argv", ["websockets", "--version"])
         with pytest.raises(SystemExit) as raised:

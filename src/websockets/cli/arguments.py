@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import math
 import ssl
+import sys
 from typing import Any, NoReturn
 
 from ..asyncio.client import ClientConnection, connect, unix_connect
@@ -39,6 +40,11 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             **settings,
         )
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End the program; fail while somebody can tell if nobody reads the output."""
+        sys.stdout.flush()
+        super().exit(status, message)
 
     def error(self, message: str) -> NoReturn:
         """End the program with status 2."""

@@ -43,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = bool(arguments) and arguments[0] in _COMMANDS
     name = arguments.pop(0) if named else _DEFAULT
     command = _COMMANDS[name]
-    options = make_parser(name, command, named).parse_args(arguments)
     terminated = getattr(command, "TERMINATED", TERMINATED)
     try:
+        options = make_parser(name, command, named).parse_args(arguments)
         return run(command.run(options), options.loop, terminated)
     except CommandError as exc:
         print(exc, file=sys.stderr)
