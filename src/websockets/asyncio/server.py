@@ -107,8 +107,9 @@ class ServerConnection(ServerSide, asyncio.BufferedProtocol):
 
     async def finish_response(self, request: Request, response: Response) -> Response:
         """Add the Server header, and ask ``process_response`` for changes."""
-        if self.server.server_header is not None:
-            response.headers.setdefault("Server", self.server.server_header)
+        server_header = self.server.server_header
+        if server_header is not None and "Server" not in response.headers:
+            response.headers["Server"] = server_header
         return await self._change(self.server.process_response, request, response)
 
 
