@@ -21,6 +21,7 @@ import socket
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -280,7 +281,8 @@ class Life:
                 await connection.send(ORDER + self.whims.choice(["crash", "close"]))
                 await connection.wait_closed()
             elif ending == "garbage":
-                transport.write(self.whims.randbytes(500))
+                if not transport.is_closing():
+                    transport.write(self.whims.randbytes(500))
             else:
                 # The server's patience ends first.
                 with contextlib.suppress(RuntimeError):
@@ -329,7 +331,8 @@ async def run_clients(options: argparse.Namespace) -> None:
         watch.errors.append(f"stuck: {task.get_stack()}")
     for task in done:
         if task.exception() is not None:
-            watch.errors.append(f"client: {task.exception()!r}")
+            told = traceback.format_exception(task.exception())
+            watch.errors.append("client: " + "".join(told[-3:]))
     # These tasks would be counted.
     tasks.clear()
     del done, late, task

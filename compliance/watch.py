@@ -69,6 +69,10 @@ class Watch:
         if self._ticking:
             self._loop.call_later(_TICK, self._tick, now, used)
 
+    def stop(self) -> None:
+        """Measure no more pauses."""
+        self._ticking = False
+
     async def settle(self, seconds: float = 10.0) -> None:
         """Give what was about to end the time to; not more than that."""
         until = time.monotonic() + seconds

@@ -91,7 +91,7 @@ async def test_logging_that_fails(
             logger.addFilter(failing)
             try:
                 await visit(face, server)
-                await until(lambda server=server: not server.websockets)
+                await until(lambda: not server.websockets)
             finally:
                 logger.removeFilter(failing)
                 logger.setLevel(logging.NOTSET)
@@ -118,3 +118,35 @@ async def visit(face: Face, server: Any) -> None:
             finally:
                 client.transport.abort()
                 await waiting
+
+
+async def test_a_slow_reader_bounds_what_its_senders_keep(
+    face: Face, clean_loop: list[Any]
+) -> None:
+    """However many tasks send to it, each has one message on its way at most."""
+    options = {"compression": None, "write_limit": 10_000}
+    async with face.serve(idle, "127.0.0.1", 0, max_queue=1) as server:
+        uri = f"ws://127.0.0.1:{port_of(server)}/"
+        async with face.connect(uri, **options) as slow, face.connect(uri) as other:
+            # As the transport does when the peer doesn't read.
+            slow.pause_writing()
+            before = slow.stats.messages_sent
+            tasks = [asyncio.create_task(flood(slow)) for _ in range(5)]
+            await turns(20)
+            assert slow.stats.messages_sent - before == 5
+            # Nobody else has to wait.
+            for _ in range(100):
+                await other.send("x")
+            slow.transport.abort()
+            await asyncio.wait(tasks)
+            assert all(isinstance(task.exception(), ConnectionClosed) for task in tasks)
+
+
+async def idle(websocket: Any) -> None:
+    await websocket.wait_closed()
+
+
+async def flood(websocket: Any) -> None:
+    """Send for ever."""
+    while True:
+        await websocket.send("x" * 1000)
