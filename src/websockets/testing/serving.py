@@ -200,7 +200,8 @@ async def serve(
     When the handler raises an exception, an assertion's for example, it's logged and
     the connection is closed with code 1011, as ever. Besides, it is raised here at the
     end of the block, so that the test fails; several are as an :exc:`ExceptionGroup`.
-    Where the block itself fails, they are added as notes. :exc:`ConnectionClosed` isn't: it's how handlers hear that clients leave.
+    Where the block itself fails, they are added as notes. :exc:`ConnectionClosed` isn't
+    an error: it's how handlers hear that clients leave.
     A test that expects the exception takes it out of :attr:`MemoryServer.errors`.
 
     Args:
