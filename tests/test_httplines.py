@@ -35,6 +35,11 @@ def test_bytes_in_texts_of_errors(value: bytes, text: str) -> None:
     assert show(decode_line(value)) == text
 
 
+def test_long_values_in_texts_of_errors() -> None:
+    assert d(b"a" * 200) == "a" * 200
+    assert d(b"\0" * 16384) == r"\x00" * 200 + "... (16384 bytes)"
+
+
 class TestRequestLine:
     @pytest.mark.parametrize("target", ["/", "/chat?a=b", "http://h/p", "*", "/\udcc3"])
     def test_good(self, target: str) -> None:

@@ -795,3 +795,19 @@ class TestProperties:
         assert protocol.state is CLOSED
         exc = protocol.handshake_exc
         assert isinstance(exc, InvalidMessage) is not bool(protocol.events_received())
+
+
+@pytest.mark.parametrize(
+    "data", [b"x" * 9000, b"\0" * 20000, b"GET / HTTP/1.1\r\n" * 9]
+)
+def test_what_cannot_be_read_is_not_kept(data: bytes) -> None:
+    """The error refers to the reader, and may live as long as the connection."""
+    server = ServerProtocol()
+    reader = server._handshake
+    assert reader is not None
+    server.receive_handshake(data)
+    assert server.handshake_exc is not None
+    assert server._handshake is None
+    assert not reader._buffer and not reader._fields
+    # Nor is much of it said in the answer.
+    assert sum(map(len, server.writes)) < 2000

@@ -398,6 +398,11 @@ class HandshakeReader:
         self._begin()
         return rest
 
+    def forget(self) -> None:
+        """Forget what was read: errors refer to their reader for a while."""
+        self._buffer.clear()
+        self._fields = []
+
     def read_request(self) -> Request | None:
         """Read a request.
 

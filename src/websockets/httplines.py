@@ -76,14 +76,20 @@ def share(text: Any) -> Any:
     return _SHARED.get(text, text)
 
 
+#: How many bytes of a value errors show.
+_SHOWN = 200
+
+
 def d(value: bytes | bytearray) -> str:
     """Decode bytes for an error's text; what can't be printed is escaped.
 
     Args:
-        value: bytes from the network.
+        value: bytes from the network; the first of them will do, since whoever sends
+            many must not have many made of them.
 
     """
-    return _printable(value.decode(errors="backslashreplace"))
+    text = _printable(value[:_SHOWN].decode(errors="backslashreplace"))
+    return text if len(value) <= _SHOWN else f"{text}... ({len(value)} bytes)"
 
 
 def _printable(text: str) -> str:

@@ -199,8 +199,13 @@ class ServerProtocol(Protocol):
         else:
             error = InvalidMessage("did not receive a valid HTTP request")
             error.__cause__ = exc
+        if isinstance(exc, (EOFError, InvalidHandshake, ValueError)):
+            # Its frames refer to us: a circle, for the garbage collector to find.
+            exc.__traceback__ = None
         self.handshake_exc = error
-        self._handshake = None
+        if self._handshake is not None:
+            self._handshake.forget()
+            self._handshake = None
         if answer:
             refusal = exc if isinstance(exc, InvalidHandshake) else error
             response = self._reject_for(refusal)

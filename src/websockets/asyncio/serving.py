@@ -121,13 +121,15 @@ class ServerSide(FastConnection):
     def _may_begin(self) -> bool:
         """Tell whether the handshake goes on, or was answered here and now."""
         admission, exc = self._admission, self.protocol.handshake_exc
-        if exc is not None:
-            # What isn't a request was answered already.
-            self.count_rejection(reason_of(exc))
-            if admission is not None:
-                admission.settle(self)
+        if admission is None:
             return True
-        return admission is None or admission.admit(self)
+        if exc is None:
+            return admission.admit(self)
+        # What isn't a request was answered already, and deserves no task.
+        admission.settle(self)
+        self.count_rejection(reason_of(exc))
+        self._log_failed_handshake(exc)
+        return False
 
     def turn_away(
         self, status: StatusLike, text: str, retry_after: float | None
