@@ -254,7 +254,7 @@ async def test_bombs_that_refer_to_what_was_before(make: Make) -> None:
         assert len(await end.connection.recv()) == 60 * KIB
 
 
-@pytest.mark.parametrize("payload", [b"\0", b"\3\0" * 1000 + b"\0"])
+@pytest.mark.parametrize("payload", [b"\0", b"\3\0" * 250 + b"\0"])
 async def test_inflaters_for_nothing(make: Make, payload: bytes) -> None:
     """No turn of the event loop takes more than some inflaters."""
     end = make()
@@ -271,7 +271,7 @@ async def test_inflaters_for_nothing(make: Make, payload: bytes) -> None:
     data = end.deflated(2, payload)
     end.deliver(data * (60 * KIB // len(data)))
     for _ in range(5):
-        assert inflaters <= 1300
+        assert inflaters <= 512
         inflaters = 0
         await turns(1)
 

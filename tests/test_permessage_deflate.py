@@ -229,7 +229,7 @@ def test_inflate_across_a_final_block() -> None:
 def test_inflate_final_blocks_only_to_a_number() -> None:
     block = raw_deflate(b"a", zlib.Z_FINISH)
     extension = make()
-    assert extension.inflate(1000 * block + b"\x00", True, None) == 1000 * b"a"
+    assert extension.inflate(250 * block + b"\x00", True, None) == 250 * b"a"
     with pytest.raises(ProtocolError, match="too many final blocks"):
         extension.inflate(10_000 * block + b"\x00", True, None)
 

@@ -63,7 +63,7 @@ _EMPTY = b"\x00"
 # RFC 7692, 7.2.3.4, allows blocks marked as the final one, each of which needs a
 # new inflater. No deflater makes more than one for each flush; this many in a frame
 # would only be there to keep us busy.
-_MAX_FINAL_BLOCKS = 1024
+_MAX_FINAL_BLOCKS = 256
 
 # How much is given at once to an inflater that may end soon: what it leaves over is
 # copied.
