@@ -150,3 +150,17 @@ async def flood(websocket: Any) -> None:
     """Send for ever."""
     while True:
         await websocket.send("x" * 1000)
+
+
+async def test_large_messages_give_others_their_turn_sooner(face: Face) -> None:
+    """The clock is looked at after so much work, not after so many messages."""
+    async with face.serve(idle, "127.0.0.1", 0) as server:
+        options = {"write_limit": 2**24, "compression": None}
+        uri = f"ws://127.0.0.1:{port_of(server)}/"
+        for large in (bytes(2**20), [bytes(2**19), bytes(2**19)], ["x"] * 100):
+            async with face.connect(uri, **options) as client:
+                await client.send(b"x")
+                assert client._turn_began == 0.0
+                await client.send(large)
+                assert client._turn_began > 0.0
+                client.transport.abort()

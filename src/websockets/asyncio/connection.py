@@ -38,6 +38,9 @@ CONNECTING, OPEN, CLOSING, CLOSED = State
 
 _DATA = (str, bytes, bytearray, memoryview)
 
+#: Sending so many bytes, as a power of 2, takes as much time as another message.
+_EFFORT = 13
+
 _STREAMING = "cannot call recv() while recv_streaming() is receiving a message"
 
 
@@ -363,7 +366,7 @@ class Connection(Engine):
         else:
             return False
         self._written()
-        self._budget -= 1
+        self._budget -= 1 + (len(message) >> _EFFORT)
         return True
 
     def _must_rest(self) -> bool:
@@ -424,8 +427,9 @@ class Connection(Engine):
             raise self._closed_error()
         self._session.outbox.write(fragment, last)
         self._written()
-        if self._writing_paused:
-            await self._drained()
+        self._budget -= 1 + (len(fragment) >> _EFFORT)
+        if self._must_rest():
+            await self._rest()
 
     async def _drained(self) -> None:
         """Wait until the transport takes more, or the connection is lost."""
