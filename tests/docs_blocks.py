@@ -12,8 +12,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 DOCS = ROOT / "docs"
 
-#: Pages outside of docs/; what is under benchmarks/ and compliance/ is for developers.
-OTHERS = ("README.md", "CONTRIBUTING.md", "example/README.md")
+#: Directories outside of docs/ whose pages count.
+OTHERS = (".", "benchmarks", "compliance", "example", "fuzzing", "tests/certificates")
 
 _DIRECTIVE = re.compile(r"( *)\.\. (?:code-block|code|sourcecode):: ?(\S*)$")
 _OPTION = re.compile(r" *:[\w-]+:")
@@ -49,7 +49,8 @@ class Block(NamedTuple):
 
 def pages() -> list[pathlib.Path]:
     """Return all pages, whatever their markup."""
-    found = [*DOCS.rglob("*.rst"), *DOCS.rglob("*.md"), *(ROOT / p for p in OTHERS)]
+    found = [*DOCS.rglob("*.rst"), *DOCS.rglob("*.md")]
+    found += [page for folder in OTHERS for page in (ROOT / folder).glob("*.md")]
     return sorted(page for page in found if "_build" not in page.parts)
 
 

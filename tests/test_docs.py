@@ -40,6 +40,7 @@ ELSEWHERE = {
 NOT_RUN = {
     "docs/howto/observability.rst:3": "is in Prometheus' language",
     "docs/topics/proxies.rst:1": "connects to other machines; peers/test_proxies.py",
+    "tests/certificates/README.md:1": "makes what is there, valid for 100 years",
     "docs/topics/proxies.rst:3": "connects to other machines; faces/test_proxies.py",
 }
 
@@ -49,7 +50,7 @@ COMMANDS = {
     r"python3 -m venv env|\. env/bin/activate": "makes an environment",
     r"docker (build|run) ": "needs Docker; test_deployment.py checks the parts",
     r"systemctl |journalctl ": "needs systemd; test_deployment.py checks the units",
-    r"python benchmarks/run\.py ": "takes an hour; test_benchmarks.py runs a little",
+    r"benchmarks/\.envs/loadgen ": "is compiled first, by benchmarks/run.py",
     r"python3 dev\.py \w+": "see test_commands",
     r"python [\w/]+\.py": "see test_commands",
     r"(\.* \| )?websockets ": "see test_commands",
