@@ -34,9 +34,9 @@ class UnclearError(Exception):
 def _find_beginnings() -> set[bytes]:
     """Return whatever a character of several bytes can begin with."""
     found = set()
-    for point in range(0x80, 0x110000):
-        # The last byte has six bits of the character; one in 64 is enough.
-        if point % 64 == 0 and not 0xD800 <= point <= 0xDFFF:
+    # The last byte has six bits of the character; one in 64 is enough.
+    for point in range(0x80, 0x110000, 64):
+        if not 0xD800 <= point <= 0xDFFF:
             encoded = chr(point).encode()
             found |= {encoded[:size] for size in range(1, len(encoded))}
     return found

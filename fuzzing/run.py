@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -103,7 +102,7 @@ def set_up(interpreter: str) -> Path:
 
 
 def call(python: Path, *words: str | Path) -> tuple[int, str]:
-    """Run the worker, gently; return its status and what it printed."""
+    """Run the worker; return its status and what it printed."""
     done = subprocess.run(
         [python, HERE / "worker.py", *words],
         stdout=subprocess.PIPE,
@@ -111,7 +110,6 @@ def call(python: Path, *words: str | Path) -> tuple[int, str]:
         encoding="utf-8",
         errors="replace",
         env=venvs.clean_variables(),
-        preexec_fn=lambda: os.nice(10) and None,
     )
     return done.returncode, done.stdout
 

@@ -30,7 +30,7 @@ _MODULES = sorted(
 _SMALL, _FACTOR, _TOLERANCE = 32_768, 4, 2.5
 
 # Seconds of processor time below which nothing is said about growth.
-_NOTICEABLE = 0.05
+_NOTICEABLE = 0.01
 
 
 def main(argv: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..builds import Build, find_builds
 from ..recipe import Recipe, cut, same
-from .requests import ALLOWED, blur, finish, read, see_frame, show
+from .requests import ALLOWED, blur, choose_patterns, finish, read, see_frame, show
 
 #: The example in RFC 6455, 1.3.
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -23,7 +23,8 @@ def check(data: bytes) -> None:
     build = find_builds()[-1]
     whole = read(build, "response", [stream], size, proxy=proxy)
     results = [("whole", whole)]
-    for cuts in 1, pattern + 2:
+    patterns = choose_patterns(stream, pattern)
+    for cuts in patterns:
         found = read(build, "response", cut(stream, cuts), size, proxy=proxy)
         results.append((f"cut {cuts}", found))
     if size is None:
@@ -38,7 +39,7 @@ def check(data: bytes) -> None:
         [
             (f"{build.name}, cut {cuts}", _connect(build, cut(stream, cuts)))
             for build in find_builds()
-            for cuts in (0, 1, pattern + 2)
+            for cuts in (0, *patterns)
         ]
     )
 
