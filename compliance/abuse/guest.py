@@ -1,9 +1,10 @@
 """A well-behaved client, in a process of its own: how long is it kept waiting?
 
 Its arguments are a URI and, optionally, the file of a certificate to trust. Again and
-again it connects, sends a message, waits for its echo, and closes. When its input
-ends, it prints a JSON object: the seconds that each round took until the echo was
-there, and the errors.
+again it connects, sends a message, waits for its echo, and closes. After the first
+rounds it prints the most seconds that one took; that's before the attack. When its
+input ends, it prints a JSON object: the seconds that each round took until the echo
+was there, and the errors.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import websockets
 
 #: Seconds between two rounds.
 PAUSE = 0.02
+
+#: Rounds before the attack.
+QUIET = 50
 
 
 async def visit(uri: str, options: dict[str, Any]) -> float:
@@ -39,7 +43,11 @@ async def main(uri: str, certificate: str | None = None) -> None:
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     seconds, errors = [], []
     await visit(uri, options)
-    print("ready", flush=True)
+    quiet = []
+    for _ in range(QUIET):
+        quiet.append(await visit(uri, options))
+        await asyncio.sleep(PAUSE)
+    print(max(quiet), flush=True)
     while not ended.done():
         try:
             seconds.append(await visit(uri, options))

@@ -6,9 +6,12 @@
 Each attack runs against a fresh server process while a well-behaved client, in a
 third one, visits the server again and again. The table shows the memory that the
 server took beyond what it had before, the longest iteration of its event loop (on a
-processor, and on the wall clock), how long the client was kept waiting at most, and
-how the attacked connections ended. What is beyond a bound is marked, and exit status 1
-says that there was such. The library is the one that this interpreter has; Linux only.
+processor, and on the wall clock), how long the client was kept waiting at most during
+the attack and before it, and how the attacked connections ended. On a machine that has
+other things to do, the client may wait for so much longer as it did before.
+
+What is beyond a bound is marked, and exit status 1 says that there was such. The library
+is the one that this interpreter has; Linux only.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 CERTIFICATE = HERE.parents[1] / "tests" / "certificates" / "ca.pem"
 
 #: Seconds that an attack may take.
-PATIENCE = 120
+PATIENCE = 300
 
 
 @dataclasses.dataclass
@@ -48,6 +51,7 @@ class Figures:
         cpu: milliseconds of the longest iteration, on a processor.
         wall: the same by the clock on the wall.
         latency: milliseconds that the well-behaved client waited at most.
+        quiet: the same before the attack, for want of a processor.
         visits: how many rounds it made.
         errors: what went wrong for it.
         ends: how attacked connections ended.
@@ -59,6 +63,7 @@ class Figures:
     cpu: float
     wall: float
     latency: float
+    quiet: float
     visits: int
     errors: list[str]
     ends: collections.Counter[str]
@@ -69,7 +74,7 @@ class Figures:
         found = {
             "memory": self.memory > attack.memory,
             "cpu": self.cpu > attack.stall,
-            "latency": self.latency > attack.latency or self.visits < 3,
+            "latency": self.latency > attack.latency + self.quiet or self.visits < 3,
             "errors": bool(self.errors),
             "ends": not self.ends or not set(self.ends) <= set(attack.ends),
             "left": self.left > 0,
@@ -134,7 +139,7 @@ async def measure(attack: Attack, loop: str, face: str) -> Figures:
         await server.started()
         uri = f"ws{'s' if tls else ''}://127.0.0.1:{server.port}"
         async with running("guest.py", uri, *[CERTIFICATE] * tls) as guest:
-            await line_of(guest)
+            quiet = json.loads(await line_of(guest))
             await server.report()
             server.forget_peak()
             before = server.memory("VmRSS")
@@ -150,6 +155,7 @@ async def measure(attack: Attack, loop: str, face: str) -> Figures:
             cpu=found["cpu"] * 1000,
             wall=found["wall"] * 1000,
             latency=max(told["seconds"], default=float("inf")) * 1000,
+            quiet=quiet * 1000,
             visits=len(told["seconds"]),
             errors=told["errors"],
             ends=collections.Counter(ends),
@@ -178,7 +184,7 @@ async def count_left(server: Server) -> int:
 
 COLUMNS = (
     f"{'attack':34} {'loop':7} {'memory':>9} {'stall':>8} {'(wall)':>8} "
-    f"{'client':>8} {'visits':>6}  ends"
+    f"{'client':>8} {'(before)':>8} {'visits':>6}  ends"
 )
 
 
@@ -193,7 +199,8 @@ def show(attack: Attack, loop: str, figures: Figures) -> str:
     line = (
         f"{attack.name:34} {loop:7} {mark('memory', f'{figures.memory:.1f} MiB', 9)} "
         f"{mark('cpu', f'{figures.cpu:.1f} ms', 8)} {figures.wall:5.1f} ms "
-        f"{mark('latency', f'{figures.latency:.0f} ms', 8)} {figures.visits:6}  "
+        f"{mark('latency', f'{figures.latency:.0f} ms', 8)} {figures.quiet:5.0f} ms "
+        f"{figures.visits:6}  "
         f"{mark('ends', ends, 0)}"
     )
     if "left" in missed:
@@ -206,7 +213,11 @@ def show(attack: Attack, loop: str, figures: Figures) -> str:
 async def try_attack(attack: Attack, loop: str, face: str, attempts: int) -> bool:
     """Run an attack, again if it is beyond a bound; tell whether it held out."""
     for attempt in range(attempts):
-        figures = await measure(attack, loop, face)
+        try:
+            figures = await measure(attack, loop, face)
+        except TimeoutError:
+            print(f"{attack.name:34} {loop:7} !no end in {PATIENCE} seconds")
+            return False
         again = bool(figures.misses(attack)) and attempt + 1 < attempts
         line = show(attack, loop, figures)
         print(line + ("; once more" if again else ""), flush=True)
