@@ -10,8 +10,8 @@ processor, and on the wall clock), how long the client was kept waiting at most 
 the attack and before it, and how the attacked connections ended. On a machine that has
 other things to do, the client may wait for so much longer as it did before.
 
-What is beyond a bound is marked, and exit status 1 says that there was such. The library
-is the one that this interpreter has; Linux only.
+What is beyond a bound is marked, and exit status 1 says that there was such. The
+library is the one that this interpreter has; Linux only.
 """
 
 from __future__ import annotations
