@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from typing import Any
 from unittest import mock
 
@@ -18,7 +19,6 @@ from faces.support import (
     turns,
 )
 from websockets.classic.protocol import WebSocketCommonProtocol
-from websockets.extensions import deflate
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.protocol import State
 
@@ -49,10 +49,8 @@ async def test_a_broadcast_is_made_once(face: Face) -> None:
     frames: list[bytes] = []
     for _, transport in ends:
         # As it is handed in, before FakeTransport makes a copy.
-        transport.write = frames.append  # type: ignore[method-assign]
-    with mock.patch.object(
-        deflate.zlib, "compressobj", wraps=deflate.zlib.compressobj
-    ) as compressobj:
+        transport.write = frames.append  # type: ignore[method-assign, assignment]
+    with mock.patch.object(zlib, "compressobj", wraps=zlib.compressobj) as compressobj:
         face.broadcast([connection for connection, _ in ends], message)
     assert len(frames) == len(ends)
     # They are the same objects, and not only equal.
