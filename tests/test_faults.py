@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
+import sys
 from typing import Any
 
 import pytest
 
 from cancelling import open_files
+from conftest import LOOPS
 from faces.support import Face, echo, port_of, raw_client, turns, until
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
@@ -164,3 +167,29 @@ async def test_large_messages_give_others_their_turn_sooner(face: Face) -> None:
                 await client.send(large)
                 assert client._turn_began > 0.0
                 client.transport.abort()
+
+
+@pytest.mark.parametrize("make", LOOPS.values(), ids=LOOPS)
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_a_loop_that_is_closed_while_a_server_closes(
+    face: Face, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of it ends quietly."""
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+
+    async def begin_to_close() -> None:
+        server = await face.serve(idle, "127.0.0.1", 0)
+        client = await face.connect(f"ws://127.0.0.1:{port_of(server)}/")
+        client.transport.pause_reading()
+        server.close()
+        await turns(5)
+
+    loop = make()
+    # That tasks are left is the point here.
+    loop.set_exception_handler(lambda loop, context: None)
+    loop.run_until_complete(begin_to_close())
+    loop.close()
+    del loop
+    gc.collect()
+    assert not told

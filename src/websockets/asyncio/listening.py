@@ -323,9 +323,10 @@ class Listener(Generic[ConnectionT]):
         assert self._expired is not None
         try:
             await asyncio.wait([ending, self._expired], return_when=FIRST_COMPLETED)
-        finally:
-            ended = not ending.cancel()
-        if not ended:
+        except asyncio.CancelledError:
+            ending.cancel()
+            raise
+        if ending.cancel():
             await self._cut_off(code, reason)
         await self._forget_others()
         self.logger.info("server closed")
