@@ -41,7 +41,7 @@ def pytest_asyncio_loop_factories(config: Any, item: Any) -> dict[str, LoopFacto
     Time can only be virtual on asyncio's own.
     """
     if "clock" in item.fixturenames:
-        return {"asyncio": LOOPS["asyncio"]}
+        return {"asyncio": asyncio.SelectorEventLoop}
     names = os.environ.get("WEBSOCKETS_TEST_LOOPS", "asyncio,uvloop")
     return {name: LOOPS[name] for name in names.split(",")}
 
