@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 import websockets
+from faces.support import CERTIFICATES, client_tls
 from peers import missing
 from test_examples import EXAMPLES, get, needs_unix
 
@@ -36,6 +37,15 @@ PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbi
 PROXIES = {
     "nginx": ("nginx.conf", "-p {folder} -c {config} -e stderr -g 'daemon off;'"),
     "haproxy": ("haproxy.cfg", "-db -f {config}"),
+}
+
+#: How TLS is turned on.
+TLS = {
+    "nginx": {
+        "8080;\n": "8080 ssl;\n        ssl_certificate {pem};\n"
+        "        ssl_certificate_key {pem};\n"
+    },
+    "haproxy": {"bind 127.0.0.1:8080": "bind 127.0.0.1:8080 ssl crt {pem}"},
 }
 
 #: What tests need and users don't: nothing is written elsewhere.
@@ -62,12 +72,17 @@ def find(name: str) -> str:
     return path or missing(f"{name} isn't installed (apt-get install {name})")
 
 
-def adapted(name: str, ports: list[int], folder: pathlib.Path) -> str:
-    """Return a configuration with other ports."""
+def adapted(name: str, ports: list[int], folder: pathlib.Path, tls: bool) -> str:
+    """Return a configuration with other ports, and with TLS as its comment says."""
     text = (HERE / PROXIES[name][0]).read_text()
-    for old, new in zip(["8080", "8001", "8002"], ports, strict=True):
+    if tls:
+        pem = CERTIFICATES / "server.pem"
+        for old, new in TLS[name].items():
+            assert old in text
+            text = text.replace(old, new.format(pem=pem))
+    for old, port in zip(["8080", "8001", "8002"], ports, strict=True):
         assert f":{old}" in text
-        text = text.replace(f":{old}", f":{new}")
+        text = text.replace(f":{old}", f":{port}")
     # For 20,000 connections, not every machine has enough.
     text = text.replace("maxconn 20000", "maxconn 100")
     if name == "nginx":
@@ -77,11 +92,11 @@ def adapted(name: str, ports: list[int], folder: pathlib.Path) -> str:
 
 @contextlib.asynccontextmanager
 async def proxy(
-    name: str, ports: list[int], folder: pathlib.Path
+    name: str, ports: list[int], folder: pathlib.Path, tls: bool
 ) -> AsyncIterator[None]:
     """Run a proxy on the first port, for servers on the others."""
     config = folder / PROXIES[name][0]
-    config.write_text(adapted(name, ports, folder))
+    config.write_text(adapted(name, ports, folder, tls))
     arguments = PROXIES[name][1].format(folder=folder, config=config)
     process = await asyncio.create_subprocess_exec(
         find(name),
@@ -132,7 +147,9 @@ async def answer_http(path: str, headers: Any) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def behind(name: str, folder: pathlib.Path) -> AsyncIterator[tuple[str, Any]]:
+async def behind(
+    name: str, folder: pathlib.Path, tls: bool = False
+) -> AsyncIterator[tuple[str, Any]]:
     """Run two servers behind a proxy; give its URI, and the servers."""
     find(name)
     ports = free_ports(3)
@@ -143,8 +160,8 @@ async def behind(name: str, folder: pathlib.Path) -> AsyncIterator[tuple[str, An
                 serve_one, "127.0.0.1", port, process_request=answer_http
             )
             servers.append(await stack.enter_async_context(serve))
-        await stack.enter_async_context(proxy(name, ports, folder))
-        yield f"ws://127.0.0.1:{ports[0]}/", servers
+        await stack.enter_async_context(proxy(name, ports, folder, tls))
+        yield f"ws{'s' * tls}://127.0.0.1:{ports[0]}/", servers
 
 
 async def ask(websocket: Any, message: str | bytes) -> Any:
@@ -177,6 +194,16 @@ async def test_headers(name: str, tmp_path: pathlib.Path) -> None:
             assert headers["x-forwarded-for"] == "127.0.0.1"
             assert headers["x-forwarded-proto"] == "http"
             assert headers["host"] == uri.split("/")[2]
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_tls_ends_at_the_proxy(name: str, tmp_path: pathlib.Path) -> None:
+    async with behind(name, tmp_path, tls=True) as (uri, _):
+        async with websockets.connect(uri, ssl=client_tls()) as websocket:
+            headers = json.loads(await ask(websocket, "headers"))
+            headers = {key.lower(): value for key, value in headers.items()}
+            assert headers["x-forwarded-proto"] == "https"
+            assert await ask(websocket, b"\x00" * 2**17) == b"\x00" * 2**17
 
 
 @pytest.mark.parametrize("name", PROXIES)
