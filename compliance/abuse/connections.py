@@ -231,7 +231,7 @@ async def unread_messages(arena: Arena, peer: Peer) -> None:
     ends={"close 1008"},
     options={"limits": {"messages": [100, 500], "controls": [100, 500]}},
 )
-@each(100)
+@each(BUSY)
 async def limited(arena: Arena, peer: Peer) -> None:
     """Send more than is allowed."""
     await send_and_watch(arena, peer, (frame(TEXT) + frame(PING)) * 10_000)
