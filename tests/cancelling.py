@@ -53,7 +53,8 @@ class Attempt:
     async def watch(self, operation: Awaitable[Any]) -> Any:
         """Run an operation in the current task."""
         self._task = asyncio.current_task()
-        if self.way == "after":
+        # However long others take on a busy machine, the first attempt is let alone.
+        if self.way == "after" and self.step != _TOO_MANY:
             self._cancel_after(self.step)
         try:
             return await _Watched(self, operation)

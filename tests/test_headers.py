@@ -378,7 +378,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_values_take_no_time(value: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for parse in (
         h.parse_connection,
         h.parse_upgrade,
@@ -390,4 +390,4 @@ def test_hostile_values_take_no_time(value: str) -> None:
             parse(value)
     # Milliseconds, and a second for half a million elements, if nothing measures it.
     # Anything quadratic takes hours.
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
