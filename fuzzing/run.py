@@ -172,6 +172,8 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
     print("|" + "---|" * len(columns))
     for row in rows:
         row = {**row, "inputs": f"{row['inputs']:,}", "crashes": len(row["crashes"])}
+        # libFuzzer counts whole seconds.
+        row["slowest"] = row["slowest"] or "below 1"
         cells = [f"{row.get(name, '?')}{units.get(name, '')}" for name in columns]
         print("|", " | ".join(cells), "|")
     for row in rows:

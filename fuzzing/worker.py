@@ -71,7 +71,7 @@ def measure_coverage(target: Target, corpus: Sequence[bytes]) -> float:
         importlib.import_module(f"{package}.{module.replace('/', '.')}").__file__ or ""
         for module in target.modules
     ]
-    measuring = coverage.Coverage(branch=True, data_file=None, include=files)
+    measuring = coverage.Coverage(data_file=None, config_file=False, include=files)
     measuring.start()
     for data in corpus:
         target.check(data)
