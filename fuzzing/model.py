@@ -16,6 +16,9 @@ from typing import NamedTuple
 # Ours: a compressed frame may be that much larger than its content.
 SLACK = 64
 
+# Ours: from about this many final blocks on, a frame of a message is refused.
+MANY_FINALS = 250
+
 #: RFC 6455, 5.2: the most significant bit of a length is 0.
 LONGEST = 2**63 - 1
 
@@ -258,7 +261,7 @@ class Inflater:
             if decoder.eof:
                 # RFC 7692, 7.2.3.4: after a final block, there may be others.
                 finals += 1
-                if finals > 1000:
+                if finals > MANY_FINALS:
                     raise UnclearError
                 if i == len(self._message):
                     # Ours: senders that forget the empty block behind it mean no harm.

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -133,7 +132,9 @@ def fuzz(python: Path, name: str, seconds: int) -> dict[str, Any]:
         growing,
         CORPORA / name,
     )
-    crashes = sorted(path.name for path in set(FOUND.iterdir()) - before)
+    # Another run may be looking for its own.
+    new = (path.name for path in set(FOUND.iterdir()) - before)
+    crashes = sorted(path for path in new if path.startswith(f"{name}-"))
     if status and not crashes:
         crashes = ["failed to run"]
     row = {"target": name, "crashes": crashes, **read_figures(output)}
@@ -183,29 +184,14 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def minimize(python: Path, name: str) -> None:
-    """Replace a corpus by the fewest inputs that reach as many edges."""
-    merged = ENVS / "merged" / name
-    shutil.rmtree(merged, ignore_errors=True)
-    merged.mkdir(parents=True)
+    """Add to a corpus what was found, and drop what adds nothing."""
     growing = ENVS / "corpus" / name
     growing.mkdir(parents=True, exist_ok=True)
-    status, output = call(
-        python,
-        "fuzz",
-        name,
-        "-set_cover_merge=1",
-        "-use_counters=0",
-        merged,
-        CORPORA / name,
-        growing,
-    )
+    status, output = call(python, "minimize", name, CORPORA / name, growing)
     if status:
         print(output[-4000:], file=sys.stderr)
         raise venvs.SetupError(f"minimizing {name} failed")
-    shutil.rmtree(CORPORA / name)
-    shutil.copytree(merged, CORPORA / name)
-    size = sum(path.stat().st_size for path in merged.iterdir())
-    print(f"{name}: {len(list(merged.iterdir()))} inputs, {size} bytes")
+    print(output.splitlines()[-1])
 
 
 if __name__ == "__main__":

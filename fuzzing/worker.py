@@ -1,11 +1,13 @@
 """Runs one target in the environment that ``run.py`` has made.
 
 ``fuzz`` hands over to atheris, which tries inputs until its time is up; ``measure``
-goes through a corpus once and prints what it covers, and how time grows with size.
+goes through a corpus once and prints what it covers, and how time grows with size;
+``minimize`` keeps those inputs that reach something that shorter ones don't.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import random
@@ -36,7 +38,7 @@ _NOTICEABLE = 0.01
 def main(argv: Sequence[str]) -> None:
     """Do what the command line says: what, the target, and its arguments."""
     what, name, *rest = argv
-    {"fuzz": fuzz, "measure": measure}[what](name, rest)
+    {"fuzz": fuzz, "measure": measure, "minimize": minimize}[what](name, rest)
 
 
 def fuzz(name: str, arguments: Sequence[str]) -> None:
@@ -64,14 +66,7 @@ def measure(name: str, arguments: Sequence[str]) -> None:
 
 def measure_coverage(target: Target, corpus: Sequence[bytes]) -> float:
     """Return how much of a target's modules a corpus covers, in percent."""
-    import coverage
-
-    package = find_builds()[-1].package
-    files = [
-        importlib.import_module(f"{package}.{module.replace('/', '.')}").__file__ or ""
-        for module in target.modules
-    ]
-    measuring = coverage.Coverage(data_file=None, config_file=False, include=files)
+    measuring, files = _make_coverage(target)
     measuring.start()
     for data in corpus:
         target.check(data)
@@ -83,6 +78,44 @@ def measure_coverage(target: Target, corpus: Sequence[bytes]) -> float:
         possible += len(lines)
         covered += len(lines) - len(_missing_inside(file, missing))
     return round(100 * covered / possible, 1)
+
+
+def _make_coverage(target: Target, branch: bool = False) -> tuple[Any, list[str]]:
+    """Return what measures a target's modules, and their files."""
+    import coverage
+
+    package = find_builds()[-1].package
+    files = [
+        importlib.import_module(f"{package}.{module.replace('/', '.')}").__file__ or ""
+        for module in target.modules
+    ]
+    options: Any = {"branch": branch, "data_file": None, "config_file": False}
+    return coverage.Coverage(include=files, **options), files
+
+
+def minimize(name: str, directories: Sequence[str]) -> None:
+    """Replace the first directory's inputs by those of all that are needed."""
+    target = open_target(name)
+    paths = [path for each in directories for path in Path(each).iterdir()]
+    inputs = sorted({path.read_bytes() for path in paths}, key=lambda x: (len(x), x))
+    known: set[Any] = set()
+    kept = []
+    for data in inputs:
+        measuring, _ = _make_coverage(target, branch=True)
+        measuring.start()
+        target.check(data)
+        measuring.stop()
+        found = measuring.get_data()
+        reached = {(f, arc) for f in found.measured_files() for arc in found.arcs(f)}
+        if not reached <= known:
+            kept.append(data)
+        known |= reached
+    for path in Path(directories[0]).iterdir():
+        path.unlink()
+    for data in kept:
+        digest = hashlib.sha256(data).hexdigest()[:16]
+        (Path(directories[0]) / digest).write_bytes(data)
+    print(f"{name}: {len(kept)} of {len(inputs)} inputs, {sum(map(len, kept))} bytes")
 
 
 def _missing_inside(file: str, missing: Sequence[int]) -> list[int]:
