@@ -61,12 +61,22 @@ async def kill_clients(scene: Scene) -> None:
     async with scene.server(handler) as port:
         arguments = ("--port", port, "--connections", CONNECTIONS)
         async with peer(scene, "clients", *arguments) as process:
-            while len(scene.ledgers) < CONNECTIONS or scene.ledgers[-1].next < 100:
-                await asyncio.sleep(0.01)
-            process.kill()
+            talking = wait_for_talk(scene)
+            await scene.in_time(talking, 60, "connecting all clients")
+            scene.check(process.returncode is None, "the clients have ended early")
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             scene.injected += 1
             await process.wait()
             await scene.in_time(length(ended, CONNECTIONS), 10, "hearing of the end")
+
+
+async def wait_for_talk(scene: Scene) -> None:
+    """Wait until all clients are there and have something to say."""
+    while (
+        len(scene.ledgers) < CONNECTIONS or max(one.next for one in scene.ledgers) < 100
+    ):
+        await asyncio.sleep(0.01)
 
 
 async def length(items: list[Any], count: int) -> None:

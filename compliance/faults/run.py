@@ -74,6 +74,8 @@ def play(name: str, setting: Setting) -> dict[str, Any]:
         return {**NOTHING, "problems": [f"no figures: {ended.stderr[-2000:]}"]}
     never = [line for line in ended.stderr.splitlines() if "never" in line]
     figures["errors"] += never
+    if figures["problems"] and ended.stderr:
+        figures["problems"].append(ended.stderr.splitlines()[-1])
     if ended.returncode:
         figures["problems"].append(f"exit status {ended.returncode}")
     return figures
