@@ -88,6 +88,7 @@ INVALID = [
     ("ws://h:http/", "port isn't a number between 1 and 65535"),
     ("ws://[::1/", "hostname isn't valid"),
     ("ws://[::g]/", "hostname isn't valid"),
+    ("ws://[fe80::1%25eth0\u07db]/", "hostname isn't valid"),
     ("ws://[127.0.0.1]/", "hostname isn't valid"),
     ("ws://a[::1]/", "hostname isn't valid"),
     ("ws://[::1]a/", "hostname isn't valid"),

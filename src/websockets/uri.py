@@ -174,6 +174,9 @@ def _check_address(end: str, host: str) -> str:
 
     if not _BRACKETED.fullmatch(end):
         raise ValueError("text outside of brackets")
+    if not host.isascii():
+        # IPv6Address takes any name for that of a zone.
+        raise ValueError("invalid character")
     # RFC 6874, 2: the percent sign before a zone is encoded.
     host = host.replace("%25", "%", 1)
     IPv6Address(host)
