@@ -154,11 +154,10 @@ async def attempts(way: str) -> AsyncGenerator[Attempt, None]:
 
 async def _settle(files: int) -> None:
     """Let what was about to end do so."""
-    for _ in range(20):
+    for number in range(400):
+        if number >= 20 and open_files() <= files and len(asyncio.all_tasks()) == 1:
+            return
+        if number == 200:
+            # It takes long where many tests are in memory.
+            gc.collect()
         await asyncio.sleep(0)
-    if open_files() > files:
-        gc.collect()
-        for _ in range(200):
-            if open_files() <= files and len(asyncio.all_tasks()) == 1:
-                break
-            await asyncio.sleep(0)
