@@ -441,3 +441,51 @@ class TestProperties:
         assert session.protocol.reader.unread <= 138 + 500 + 64
         session.receive_eof()
         assert session.protocol.state is CLOSED
+
+
+# Very many frames.
+
+
+@both_sides
+@pytest.mark.parametrize("first", [0x82, 0x8A], ids=["messages", "pongs"])
+def test_very_many_frames_are_read_in_turns(side: Side, first: int) -> None:
+    session = make(side)
+    data = frame(side, first) * 2500 + frame(side, 0x81, b"last")
+    feed(session, [data])
+    counts = [session.messages_received + session.controls_received]
+    while session.held:
+        # What comes meanwhile has to wait.
+        session.receive(b"")
+        session.receive_held()
+        counts.append(session.messages_received + session.controls_received)
+    assert counts == [1024, 2048, 2501]
+    assert session.inbox.messages[-1] == "last"
+
+
+@both_sides
+def test_as_many_frames_as_are_read_at_once(side: Side) -> None:
+    session = make(side)
+    feed(session, [frame(side, 0x82) * 1024])
+    session.receive_held()
+    assert not session.held
+    assert len(session.inbox.messages) == 1024
+
+
+@both_sides
+def test_very_many_frames_before_the_end(side: Side) -> None:
+    session = make(side)
+    session.protocol.send_close(1000)
+    feed(session, [frame(side, 0x8A) * 2500 + frame(side, 0x88, close_payload(1000))])
+    assert not session.held
+    assert session.protocol.close_rcvd == Close(1000, "")
+
+
+@both_sides
+def test_very_many_frames_and_no_more(side: Side) -> None:
+    session = make(side)
+    feed(session, [frame(side, 0x82) * 1500])
+    session.receive_eof()
+    assert session.held
+    session.receive_held()
+    assert len(session.inbox.messages) == 1500
+    assert session.protocol.state is CLOSED

@@ -419,3 +419,21 @@ async def test_sending_before_the_handshake_is_an_error(face: Face) -> None:
         async with face.connect(uri_of(server)):
             assert go.is_set()
     assert len(errors) == 3
+
+
+async def test_very_many_tiny_messages(face: Face) -> None:
+    async with pair(face, {"compression": None}, {"compression": None}) as (
+        client,
+        server,
+    ):
+
+        async def flood() -> None:
+            for number in range(20_000):
+                await client.send(str(number))
+
+        task = asyncio.create_task(flood())
+        for number in range(20_000):
+            assert await server.recv() == str(number)
+        await task
+        await client.send("idle")
+        assert await server.recv() == "idle"

@@ -567,7 +567,7 @@ class Engine:
             self._pause_reading()
 
     def _hold(self) -> None:
-        """Leave frames unread for now: inflating all at once would take too long."""
+        """Leave frames unread for now: all at once would take too long."""
         self._pause_reading()
         if not self._reading_on and self._has_room():
             self._reading_on = True

@@ -30,6 +30,9 @@ OPEN, CLOSING = State.OPEN, State.CLOSING
 # What an inflater costs, in bytes that could be inflated in that time.
 _INFLATER = 4096
 
+# Frames that are read before other connections have their turn.
+_FRAMES = 1024
+
 
 class Session:
     """
@@ -129,8 +132,10 @@ class Session:
         # When we are closing, what is too much is dropped, not held back: the
         # peer's close frame may be behind it.
         self.held = False
+        frames = -1 if closing else _FRAMES
         try:
-            while reader.read_frame():
+            while frames and reader.read_frame():
+                frames -= 1
                 opcode = reader.opcode
                 if opcode > 7:
                     self._receive_control(opcode, reader.take_bytes())
@@ -173,6 +178,8 @@ class Session:
             inbox.clear()
             protocol.fail_reading(exc)
             return
+        if not frames:
+            self.held = True
         reader.settle()
 
     def receive_held(self) -> None:
