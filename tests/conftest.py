@@ -46,13 +46,7 @@ def pytest_asyncio_loop_factories(config: Any, item: Any) -> dict[str, LoopFacto
     return {name: LOOPS[name] for name in names.split(",")}
 
 
-def pytest_collection_finish() -> None:
-    """Have the garbage collector pass over the tests and all that they import.
 
-    There's a lot of that, and some tests collect garbage hundreds of times.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
