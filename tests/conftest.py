@@ -46,9 +46,6 @@ def pytest_asyncio_loop_factories(config: Any, item: Any) -> dict[str, LoopFacto
     return {name: LOOPS[name] for name in names.split(",")}
 
 
-
-
-
 @pytest.fixture(autouse=True, scope="session")
 def _no_proxies() -> Iterator[None]:
     """Have no proxy between clients and servers, whatever the environment says."""
