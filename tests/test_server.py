@@ -42,7 +42,7 @@ from websockets.extensions.permessage_deflate import (
     ServerPerMessageDeflateFactory,
 )
 from websockets.frames import Frame
-from websockets.http11 import Request, Response
+from websockets.http11 import HandshakeReader, Request, Response
 from websockets.protocol import SEND_EOF
 from websockets.server import MAX_EARLY_DATA, ServerProtocol
 from websockets.typing import ExtensionName, ExtensionParameter, Subprotocol
@@ -811,3 +811,15 @@ def test_what_cannot_be_read_is_not_kept(data: bytes) -> None:
     assert not reader._buffer and not reader._fields
     # Nor is much of it said in the answer.
     assert sum(map(len, server.writes)) < 2000
+
+
+def test_our_own_mistakes_keep_their_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = ServerProtocol()
+    monkeypatch.setattr(HandshakeReader, "read_request", lambda reader: 1 / 0)
+    server.receive_handshake(b"GET / HTTP/1.1\r\n")
+    assert server.handshake_exc is not None
+    cause = server.handshake_exc.__cause__
+    assert isinstance(cause, ZeroDivisionError)
+    assert cause.__traceback__ is not None

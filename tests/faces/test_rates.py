@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -40,6 +41,16 @@ async def test_too_much_closes_the_connection(face: Face, name: str) -> None:
         assert server.close_code == 1006
         assert client.close_code == 1008
         assert client.close_reason == reason
+
+
+async def test_too_much_is_logged(face: Face, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "websockets")
+    limits = Limits(messages=Rate(0.001, 1))
+    async with pair(face, PLAIN | {"limits": limits}, PLAIN) as (client, server):
+        await client.send("one")
+        await client.send("two")
+        await server.wait_closed()
+    assert "! too many messages received in a short time" in caplog.messages
 
 
 async def test_what_is_within_the_limits_passes(face: Face) -> None:

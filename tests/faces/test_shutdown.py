@@ -116,6 +116,16 @@ async def test_an_open_connection_whose_peer_is_silent_is_cut(
     assert not server.websockets
 
 
+async def test_a_peer_that_was_refused_and_stays_is_cut(face: Face) -> None:
+    async with face.serve(echo, "localhost", 0) as server:
+        async with raw_client(server) as raw:
+            await until(lambda: server.websockets)
+            server.close(timeout=SOON)
+            await server.wait_closed()
+            assert (await raw.read_all()).startswith(b"HTTP/1.1 503 ")
+    assert not server.websockets
+
+
 async def test_the_server_has_a_deadline_by_itself(face: Face) -> None:
     async def handler(websocket: Any) -> None:
         await asyncio.Event().wait()
