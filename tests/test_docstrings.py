@@ -5,18 +5,20 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import pathlib
 from typing import Any
 
 import pytest
 
 import websockets
-from docs_blocks import ROOT, Block, rst_blocks
+from docs_blocks import Block, rst_blocks
 from faces.support import echo
 from test_docs import NAMES, Stage
 from websockets import testing
 from websockets.asyncio import server as modern
 
-SOURCE = ROOT / "src" / "websockets"
+# Installed, the compiled build has its sources beside what they were compiled to.
+SOURCE = pathlib.Path(websockets.__file__).parent
 
 #: Docstrings of what is private, for developers: no code, but sketches.
 SKETCHES = {"reader.py"}
