@@ -4,6 +4,7 @@ from .engine cimport Engine
 from .waiters cimport Waiter
 
 cdef object CONNECTING, OPEN, CLOSING, CLOSED
+cdef int _EFFORT
 
 cdef class Connection(Engine):
     cdef public object handler_task
