@@ -73,6 +73,12 @@ async def test_cancelling_at_every_step(
     async with contextlib.aclosing(attempts(way)) as several:
         async for attempt in several:
             await scenario(face, attempt)
+            # aiofastnet tells of clients that leave in the middle of a TLS handshake.
+            clean_loop[:] = [
+                context
+                for context in clean_loop
+                if context.get("exception") is not ConnectionResetError
+            ]
             assert not clean_loop, attempt.step
 
 
