@@ -64,7 +64,13 @@ async def clean_loop() -> AsyncIterator[list[dict[str, Any]]]:
     """
     loop = asyncio.get_running_loop()
     reported: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda loop, context: reported.append(context))
+
+    def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # aiofastnet tells of clients that leave in the middle of a TLS handshake.
+        if context.get("exception") is not ConnectionResetError:
+            reported.append(context)
+
+    loop.set_exception_handler(report)
     before = asyncio.all_tasks()
     yield reported
     # Whatever was about to end may do so.
