@@ -52,20 +52,26 @@ async def slow(arena: Arena) -> None:
     await arena.all(1000, one)
 
 
-@attack("endless headers, 1 MiB each", ends={"431", "reset", "503"})
-async def endless_headers(arena: Arena) -> None:
-    """Send a megabyte of headers."""
-    line = b"X-%d: " + b"x" * 1000 + b"\r\n"
+async def send_headers(arena: Arena, line: bytes, count: int) -> None:
+    """Have a thousand peers send a request with so many headers, and no end."""
 
     async def one(index: int) -> None:
         peer = await arena.connect()
         with contextlib.suppress(OSError):
             await peer.write(REQUEST)
-            for number in range(1024):
+            for number in range(count):
                 await peer.write(line % number)
         await arena.watch_end(peer)
 
     await arena.all(1000, one)
+
+
+@attack("endless headers, 1 MiB each", ends={"431", "reset", "503"})
+async def endless_headers(arena: Arena) -> None:
+    """Send a megabyte of headers."""
+    line = b"X-%d: " + b"x" * 1000 + b"\r\n"
+
+    await send_headers(arena, line, 1024)
 
 
 @attack("a line without end, 1 MiB each", ends={"414", "431", "reset", "503"})
@@ -88,15 +94,7 @@ async def large_parts(arena: Arena) -> None:
     """Have the server keep as much as a request may have, and no more."""
     line = b"X-%d: " + b"x" * 8000 + b"\r\n"
 
-    async def one(index: int) -> None:
-        peer = await arena.connect()
-        with contextlib.suppress(OSError):
-            await peer.write(REQUEST)
-            for number in range(7):
-                await peer.write(line % number)
-        await arena.watch_end(peer)
-
-    await arena.all(1000, one)
+    await send_headers(arena, line, 7)
 
 
 @attack("noise", ends={"400", "end", "reset", "503"})

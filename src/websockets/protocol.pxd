@@ -6,7 +6,7 @@ cdef int _LARGE
 
 cdef class Protocol:
     cdef public object side, extensions, subprotocol, handshake_exc, parser_exc, close_rcvd, close_sent, close_rcvd_then_sent
-    cdef public object _logger, _wrap_logger, _state, _id, _deflate, _compressor, _held_pong
+    cdef public object _logger, _wrap_logger, _state, _id, _compressor, _held_pong
     cdef public bint debug, discarding, emits_frames, hold_pongs, eof_sent
     cdef public bint _mask_frames, _writes_plainly, _fragmenting
     cdef public FrameReader reader

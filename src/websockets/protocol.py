@@ -135,7 +135,6 @@ class Protocol:
         # What was negotiated.
         self.extensions: Sequence[Extension] = []
         self.subprotocol: Subprotocol | None = None
-        self._deflate: PerMessageDeflate | None = None
         self._compressor: Compressor | None = None
         # How things went.
         self.handshake_exc: Exception | None = None
@@ -695,13 +694,12 @@ class Protocol:
     def use_extensions(self, extensions: Sequence[Extension]) -> None:
         """Encode and decode data frames with these extensions from now on."""
         self.extensions = extensions
-        self._deflate = self._compressor = None
+        self._compressor = None
         if len(extensions) == 1 and type(extensions[0]) is PerMessageDeflate:
-            self._deflate = extensions[0]
             self._compressor = Compressor(extensions[0])
         self._writes_plainly = self.side is SERVER and not self.debug and not extensions
         if extensions:
-            self.reader.allow_reserved(0x40 if self._deflate else 0x70)
+            self.reader.allow_reserved(0x40 if self._compressor else 0x70)
 
     @property
     def compressor(self) -> Compressor | None:
