@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from strict_inflate import StrictInflater
 from test_permessage_deflate import LOG, TAIL, fragment, make, noise
+from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.extensions import deflate
 from websockets.extensions.deflate import Deflater, backend, find_library, keep_end
 from websockets.extensions.permessage_deflate import (
@@ -32,11 +33,24 @@ class FakeLibrary:
 
     Attributes:
         asked: for each deflater, its arguments.
+        inflated: for each inflater, its arguments.
+        refuses: whether inflaters take everything for an error.
 
     """
 
+    error = zlib.error
+
     def __init__(self) -> None:
         self.asked: list[tuple[int, int, bytes]] = []
+        self.inflated: list[tuple[int, bytes]] = []
+        self.refuses = False
+
+    def decompressobj(self, wbits: int, zdict: Any) -> zlib._Decompress:
+        if self.refuses:
+            # This one wants a header that isn't there.
+            return zlib.decompressobj()
+        self.inflated.append((wbits, bytes(zdict)))
+        return zlib.decompressobj(wbits=wbits, zdict=zdict)
 
     def compressobj(
         self, level: int, method: int, wbits: int, zdict: Any = None
@@ -61,6 +75,12 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, FakeLibrary]]:
 def isal(fakes: dict[str, FakeLibrary]) -> FakeLibrary:
     fakes["isal"] = FakeLibrary()
     return fakes["isal"]
+
+
+@pytest.fixture
+def zlib_ng(fakes: dict[str, FakeLibrary]) -> FakeLibrary:
+    fakes["zlib-ng"] = FakeLibrary()
+    return fakes["zlib-ng"]
 
 
 @pytest.fixture(params=["fake", *OTHERS])
@@ -364,6 +384,119 @@ def test_views_and_arrays(library: str) -> None:
         for message in (LARGE, SMALL):
             payload = extension.deflate(kind(message), True)
             assert peer.inflate(payload, True, None) == message
+
+
+# Inflating.
+
+
+def payloads(*messages: bytes, forgets: bool = False) -> list[bytes]:
+    sender = make(library="zlib", local_bits=12, local_forgets=forgets)
+    return [sender.deflate(message, True) for message in messages]
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("library", OTHERS)
+def test_inflating_large_messages(
+    isal: FakeLibrary, zlib_ng: FakeLibrary, library: str, forgets: bool
+) -> None:
+    """From a kilobyte of payload on; the history is the same for all."""
+    messages = [LOG, SMALL, noise(1030), noise(1000), LOG]
+    receiver = make(library=library, remote_bits=12, remote_forgets=forgets)
+    for payload, message in zip(
+        payloads(*messages, forgets=forgets), messages, strict=True
+    ):
+        assert receiver.inflate(payload, True, len(message)) == message
+        assert receiver.decoder is None
+        assert receiver.inflaters == 1
+    histories = [b"", (LOG + SMALL)[-4096:], noise(1000)]
+    if forgets:
+        histories = [b""] * 3
+    assert len(zlib_ng.inflated) == 3 - (len(payloads(LOG, LOG)[1]) < 1020)
+    for (wbits, zdict), history in zip(zlib_ng.inflated, histories, strict=False):
+        assert wbits == -12
+        assert zdict.endswith(history)
+    assert isal.inflated == []
+
+
+def test_inflating_by_zlib(zlib_ng: FakeLibrary) -> None:
+    """Because somebody wants it, or since the message comes in fragments."""
+    [payload] = payloads(noise(5000))
+    assert make(library="zlib").inflate(payload, True, None) == noise(5000)
+    receiver = make(library="zlib-ng")
+    first = receiver.inflate(payload[:4000], False, None)
+    assert first + receiver.inflate(payload[4000:], True, None) == noise(5000)
+    assert zlib_ng.inflated == []
+
+
+def test_zlib_has_the_last_word(zlib_ng: FakeLibrary) -> None:
+    [payload] = payloads(noise(5000))
+    zlib_ng.refuses = True
+    receiver = make(library="zlib-ng")
+    assert receiver.inflate(payload, True, None) == noise(5000)
+    assert receiver._history.endswith(noise(5000))
+
+
+@pytest.mark.parametrize("limit", [0, 100, 4999])
+def test_inflating_too_much(zlib_ng: FakeLibrary, limit: int) -> None:
+    [payload] = payloads(noise(5000))
+    with pytest.raises(PayloadTooBig):
+        make(library="zlib-ng").inflate(payload, True, limit)
+    assert len(zlib_ng.inflated) == 1
+
+
+@settings(
+    deadline=None,
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    history=st.binary(max_size=300),
+    start=st.integers(0, 3000),
+    random=st.integers(0, 3000),
+    finals=st.booleans(),
+    bits=st.tuples(st.integers(9, 15), st.integers(8, 15)),
+    level=st.integers(0, 9),
+    limit=st.sampled_from([None, 5, 3000, 2**20]),
+    changes=st.lists(
+        st.tuples(st.integers(0, 4000), st.integers(0, 7), st.booleans()), max_size=3
+    ),
+)
+def test_inflating_comes_to_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+    history: bytes,
+    start: int,
+    random: int,
+    finals: bool,
+    bits: tuple[int, int],
+    level: int,
+    limit: int | None,
+    changes: list[tuple[int, int, bool]],
+) -> None:
+    """Whatever comes, corrupt or beyond the window, zlib would have said the same."""
+    if deflate._load("zlib-ng") is None:
+        pytest.skip("zlib-ng isn't installed")
+    monkeypatch.setattr(deflate, "_LARGE", 1)
+    data = LOG[start:] * 2 + noise(random) * 2
+    encoder = zlib.compressobj(level, wbits=-bits[0])
+    payload = bytearray(encoder.compress(data) + encoder.flush(zlib.Z_SYNC_FLUSH)[:-4])
+    if finals:
+        payload = bytearray(b"\3\0") + payload
+    for position, bit, cut in changes:
+        if cut:
+            del payload[-position - 1 :]
+        elif position < len(payload):
+            payload[position] ^= 1 << bit
+    outcomes = []
+    for library in "zlib", "zlib-ng":
+        receiver = make(library=library, remote_bits=bits[1])
+        receiver._history += history
+        try:
+            content = receiver.inflate(bytes(payload), True, limit)
+        except (PayloadTooBig, ProtocolError) as exc:
+            outcomes.append((repr(exc),))
+        else:
+            outcomes.append((content, receiver._history, receiver.inflaters))
+    assert outcomes[0] == outcomes[1]
 
 
 # The smallest window.

@@ -16,6 +16,9 @@ primed. That costs a third of a microsecond for each message and buys three thin
 an idle connection doesn't hold an inflater; a message that breaks off is always
 noticed, since a closing block can be put behind it; and a block that is marked as
 the final one, which ends an inflater, doesn't end the history.
+
+A large message of one frame is inflated by a faster library where there is one. If
+there is anything unusual about it, zlib begins anew and has the last word.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ from ..exceptions import (
 from ..frames import CONT, CTRL_OPCODES, Frame
 from ..typing import BytesLike, ExtensionName, ExtensionParameter
 from .base import ClientExtensionFactory, Extension, ServerExtensionFactory
-from .deflate import Deflater, find_library, keep_end
+from .deflate import Deflater, find_inflater, find_library, keep_end
 
 __all__ = [
     "ClientPerMessageDeflateFactory",
@@ -97,7 +100,8 @@ class PerMessageDeflate(Extension):
         ImportError: if the library isn't installed.
 
     Attributes:
-        library: what compresses large messages: "zlib", "isal" or "zlib-ng".
+        library: what compresses large messages: "zlib", "isal" or "zlib-ng". Where it
+            isn't zlib, zlib-ng inflates those of one frame, if it is installed.
         decoder: the inflater; None outside of a message.
         decode_cont_data: whether :meth:`decode` is inside a compressed message.
         inflaters: how many the last frame took; more than one where it has blocks
@@ -196,14 +200,21 @@ class PerMessageDeflate(Extension):
                 breaks off. The extension can't be used for receiving any more.
 
         """
-        decoder = self.decoder
-        if decoder is None:
-            decoder = self.decoder = self._make_decoder()
         self.inflaters = 1
+        whole = fin and self.decoder is None
         if fin:
             data += _TAIL
         # For zlib, 0 is no limit. One byte more shows that there is more.
         limit = 0 if max_size is None or max_size >= _NO_LIMIT else max_size + 1
+        if whole and (library := find_inflater(self.library, len(data))):
+            message = self._inflate_at_once(library, data, limit)
+            if message is not None:
+                if 0 < limit <= len(message):
+                    raise PayloadTooBig(None, max_size)
+                return message
+        decoder = self.decoder
+        if decoder is None:
+            decoder = self.decoder = self._make_decoder()
         try:
             content = decoder.decompress(data, limit)
             self._remember(content)
@@ -296,10 +307,44 @@ class PerMessageDeflate(Extension):
         bits = self.remote_max_window_bits
         return zlib.decompressobj(wbits=-bits, zdict=self._history)
 
+    def _inflate_at_once(self, library: Any, data: bytes, limit: int) -> bytes | None:
+        """
+        Inflate a whole message by a faster library.
+
+        Args:
+            library: a module with zlib's functions.
+            data: the payload, and the end that isn't sent.
+            limit: most bytes to inflate; 0 for no limit.
+
+        Returns:
+            Its content, up to the limit; None if zlib should look at it.
+
+        """
+        decoder = library.decompressobj(
+            wbits=-self.remote_max_window_bits, zdict=self._history
+        )
+        try:
+            content: bytes = decoder.decompress(data, limit)
+            if not 0 < limit <= len(content) and (
+                decoder.eof or decoder.decompress(_FINAL) or not decoder.eof
+            ):
+                return None
+        except library.error:
+            return None
+        self._end_history(content)
+        return content
+
     def _remember(self, content: bytes) -> None:
         """Keep as much of what was inflated as the peer can refer to."""
         window = 1 << self.remote_max_window_bits
         self._history = keep_end(self._history, content, window)
+
+    def _end_history(self, content: bytes) -> None:
+        """Keep what the peer may refer to after the end of a message."""
+        if self.remote_no_context_takeover:
+            self._history = bytearray()
+        elif content:
+            self._remember(content)
 
     def _end_message(self) -> None:
         """Check that the message is complete, and let go of its inflater."""
@@ -308,8 +353,7 @@ class PerMessageDeflate(Extension):
         assert decoder is not None
         if decoder.eof or decoder.decompress(_FINAL) or not decoder.eof:
             raise ProtocolError("decompression failed: message breaks off")
-        if self.remote_no_context_takeover:
-            self._history = bytearray()
+        self._end_history(b"")
 
     def _inflate_rest(
         self, content: bytes, rest: bytes, fin: bool, limit: int
