@@ -61,7 +61,7 @@ CONNECTING, OPEN, CLOSING, CLOSED = State
 #: Operations that a task may do without waiting before the clock is read.
 _OPERATIONS = 64
 #: Seconds that a task may go on without waiting.
-_TURN = 0.005
+_TURN = 0.002
 
 #: Bytes that are collected at most before they are handed to the transport.
 _COLLECT = 2**16

@@ -28,10 +28,10 @@ __all__ = ["Session"]
 OPEN, CLOSING = State.OPEN, State.CLOSING
 
 # What an inflater costs, in bytes that could be inflated in that time.
-_INFLATER = 4096
+_INFLATER = 8192
 
 # Frames that are read before other connections have their turn.
-_FRAMES = 1024
+_FRAMES = 512
 
 
 class Session:
