@@ -8,12 +8,14 @@ from typing import Any
 from .codes import Side, State
 from .datastructures import Headers, MultipleValuesError
 from .exceptions import (
+    InvalidHandshake,
     InvalidHeader,
     InvalidHeaderValue,
     InvalidMessage,
     InvalidStatus,
     InvalidUpgrade,
     NegotiationError,
+    forget_tracebacks,
 )
 from .extensions.base import ClientExtensionFactory, Extension
 from .headers import (
@@ -221,6 +223,8 @@ class ClientProtocol(Protocol):
         """The handshake failed: nothing that follows is of interest."""
         if self.debug:
             self.logger.debug("! invalid handshake response: %s", exc)
+        if isinstance(exc, InvalidHandshake):
+            forget_tracebacks(exc)
         self.handshake_exc = exc
         self._handshake = None
         self.discard()

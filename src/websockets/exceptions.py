@@ -99,6 +99,20 @@ __all__ = [
 ]
 
 
+def forget_tracebacks(exc: BaseException | None) -> None:
+    """
+    Have an exception and its causes not keep alive all that took part.
+
+    For those that a connection keeps: the frames of their tracebacks refer to it, and
+    what refers to itself is only freed by the garbage collector.
+    """
+    seen: list[BaseException] = []
+    while exc is not None and exc not in seen:
+        seen.append(exc)
+        exc.__traceback__ = None
+        exc = exc.__cause__ or exc.__context__
+
+
 class WebSocketException(Exception):
     """The base of every error that this package defines."""
 

@@ -32,6 +32,7 @@ from .exceptions import (
     PayloadTooBig,
     ProtocolError,
     WebSocketException,
+    forget_tracebacks,
 )
 from .extensions.compression import Compressor
 from .extensions.permessage_deflate import PerMessageDeflate
@@ -515,6 +516,7 @@ class Protocol:
         else:
             self.logger.error("parser failed", exc_info=exc)
             self.fail(CloseCode.INTERNAL_ERROR)
+        forget_tracebacks(exc)
 
     def _lose(self) -> None:
         """Note that the stream ended without a closing handshake."""

@@ -22,6 +22,7 @@ from .exceptions import (
     InvalidState,
     NegotiationError,
     SecurityError,
+    forget_tracebacks,
 )
 from .extensions.base import Extension, ServerExtensionFactory
 from .headers import (
@@ -200,8 +201,7 @@ class ServerProtocol(Protocol):
             error = InvalidMessage("did not receive a valid HTTP request")
             error.__cause__ = exc
         if isinstance(exc, (EOFError, InvalidHandshake, ValueError)):
-            # Its frames refer to us: a circle, for the garbage collector to find.
-            exc.__traceback__ = None
+            forget_tracebacks(exc)
         self.handshake_exc = error
         if self._handshake is not None:
             self._handshake.forget()
@@ -233,6 +233,7 @@ class ServerProtocol(Protocol):
         try:
             key, extensions = self.process_request(request)
         except InvalidHandshake as exc:
+            forget_tracebacks(exc)
             request._exception = exc
             self.handshake_exc = exc
             return self._reject_for(exc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
@@ -66,8 +67,12 @@ class ClientConnection(FastConnection, asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End everything; called by the event loop."""
         super().connection_lost(exc)
-        if self.response is not None and self.protocol.handshake_exc is None:
+        protocol = self.protocol
+        opened = self.response is not None and protocol.handshake_exc is None
+        if opened and protocol._logger.isEnabledFor(logging.INFO):
+            # Else it needs no logger of its own.
             self.logger.info("connection closed")
+        self.let_go()
 
 
 def process_exception(exc: Exception) -> Exception | None:

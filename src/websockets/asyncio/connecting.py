@@ -161,6 +161,10 @@ class Connector(Generic[ConnectionT]):
         except BaseException:
             connection.transport.abort()
             await connection.wait_closed()
+            # The frames of its traceback refer to the connection.
+            connection.protocol.handshake_exc = None
+            if connection.response is not None:
+                connection.response._exception = None
             raise
         return connection
 

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..codes import CloseCode, Side, State
 from ..datastructures import pack
-from ..exceptions import ConnectionClosed
+from ..exceptions import ConnectionClosed, forget_tracebacks
 from ..http11 import Request, Response
 from ..protocol import Protocol
 from ..session.clock import Clock
@@ -47,7 +47,7 @@ from ..session.stats import ConnectionStats
 from ..typing import BytesLike, LoggerLike, Subprotocol
 from .alarms import ACTIONS
 from .counting import count
-from .logs import ConnectionLogger
+from .logs import ConnectionLogger, LoggerMaker
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
 from .waiters import Waiter, release
 
@@ -108,7 +108,7 @@ class Engine:
         )
         self._inbox = self._session.inbox
         protocol.emits_frames = False
-        protocol.wrap_logger(self._make_logger)
+        protocol.wrap_logger(LoggerMaker(self))
         self.request: Request | None = None
         self.response: Response | None = None
         # The opening handshake.
@@ -165,8 +165,12 @@ class Engine:
     def logger(self, value: LoggerLike) -> None:
         self.protocol.logger = value
 
-    def _make_logger(self, logger: LoggerLike) -> LoggerLike:
-        return ConnectionLogger(logger, self)
+    def let_go(self) -> None:
+        """Let go of the logger, which refers to us; it is made again if needed."""
+        logger = self.protocol._logger
+        if type(logger) is ConnectionLogger and logger.is_unchanged():
+            self.protocol.logger = logger.given
+            self.protocol.wrap_logger(LoggerMaker(self))
 
     @property
     def debug(self) -> bool:
@@ -341,6 +345,7 @@ class Engine:
             # Also where the application's logging fails.
             self.protocol._state = CLOSED
             self._end(exc)
+            self.let_go()
 
     def get_buffer(self, sizehint: int) -> Any:
         """Say where to read to; called by the event loop."""
@@ -733,6 +738,7 @@ class Engine:
         """Wake all who wait: the connection is lost."""
         self._lost = True
         self._lost_exc = self._lost_exc or exc
+        forget_tracebacks(exc)
         session = self._session
         session.clock.closed()
         if self._deadline is not None and self._shared is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from typing import Any, cast
 
 from ..typing import LoggerLike
 
-__all__ = ["ConnectionLogger"]
+__all__ = ["ConnectionLogger", "LoggerMaker"]
 
 
 class ConnectionLogger(logging.LoggerAdapter[Any]):
@@ -18,9 +19,13 @@ class ConnectionLogger(logging.LoggerAdapter[Any]):
         logger: a logger, or a logger adapter that then adds what it has to add.
         connection: the connection.
 
+    Attributes:
+        given: the logger that it was given.
+
     """
 
     def __init__(self, logger: LoggerLike, connection: object) -> None:
+        self.given = logger
         extra: dict[str, object] = {}
         # An adapter that doesn't override process() would replace what we add.
         while (
@@ -31,8 +36,33 @@ class ConnectionLogger(logging.LoggerAdapter[Any]):
             logger = logger.logger
         super().__init__(cast(logging.Logger, logger), extra)
         extra["websocket"] = connection
+        self._names = len(extra)
+
+    def is_unchanged(self) -> bool:
+        """Tell whether one made anew would be the same: nobody has added to it."""
+        return len(self.extra or ()) == self._names
 
     def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
         """Add the connection to what the caller adds."""
         kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
         return msg, kwargs
+
+
+class LoggerMaker(weakref.ref[Any]):
+    """
+    Makes the :class:`ConnectionLogger` of a connection, and doesn't keep it alive.
+
+    What refers to itself is only freed by the garbage collector, which stops the whole
+    process while it looks for that.
+
+    Args:
+        connection: the connection.
+
+    """
+
+    __slots__ = ()
+
+    def __call__(self, logger: LoggerLike) -> LoggerLike:  # type: ignore[override]
+        """Make it, unless the connection is gone."""
+        connection = super().__call__()
+        return logger if connection is None else ConnectionLogger(logger, connection)

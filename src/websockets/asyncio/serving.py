@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..codes import CloseCode, State
+from ..exceptions import forget_tracebacks
 from ..http11 import Request, Response
 from ..server import ServerProtocol
 from ..typing import StatusLike
@@ -85,6 +87,11 @@ class ServerSide(FastConnection):
             super().connection_lost(exc)
         finally:
             self._leave()
+
+    def let_go(self) -> None:
+        """Let go of what refers to us."""
+        super().let_go()
+        forget_tracebacks(self.protocol.handshake_exc)
 
     def _leave(self) -> None:
         """Have the server forget the connection, once its handler has ended."""
@@ -262,7 +269,9 @@ class ServerSide(FastConnection):
                 except Exception:
                     self._handler_failed()
                 await self.close()
-                self.logger.info("connection closed")
+                if self.protocol._logger.isEnabledFor(logging.INFO):
+                    # Else it needs no logger of its own.
+                    self.logger.info("connection closed")
         except asyncio.CancelledError:
             refused = self.protocol.state is State.CONNECTING and (
                 self._handshake_timed_out or not self.ws_server.is_serving()
@@ -278,6 +287,7 @@ class ServerSide(FastConnection):
                 {"message": "serving a connection failed", "exception": exc}
             )
         finally:
+            self.let_go()
             self.ws_server.unregister(self)
 
     def _handler_ended(self, task: asyncio.Task[None]) -> None:
