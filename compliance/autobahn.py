@@ -70,12 +70,6 @@ ALLOWED = {
     **dict.fromkeys(["4.1.3", "4.1.4", "4.1.5"], ("NON-STRICT", _AT_ONCE)),
     **dict.fromkeys(["4.2.3", "4.2.4", "4.2.5"], ("NON-STRICT", _AT_ONCE)),
     "5.15": ("NON-STRICT", _AT_ONCE),
-    "7.1.5": (
-        "FAILED",
-        "the peer closes inside a fragmented message. We answer 1002, since a message "
-        "ends with a final frame (RFC 6455, 5.4); the case wants the peer's own code "
-        "echoed, which is typical but not demanded (5.5.1)",
-    ),
 }
 
 #: How long one run may take, in seconds, also on a machine that is busy; and wstest

@@ -410,9 +410,7 @@ class Connection:
         self.received = (code, reason.decode())
         if self.state == CLOSING:
             self.received_first = False
-        if self.frames.message:
-            # Ours: a message that will never be complete is an error.
-            raise Fault(1002)
+        # RFC 6455, 5.5.1: also in the middle of a message, which then has no end.
         if self.state == OPEN:
             self.received_first = True
             self.sent = code

@@ -45,7 +45,7 @@ def test_how_a_case_ended(found: dict[str, Any], judged: str) -> None:
         ("1.1.1", entry("NON-STRICT"), 1),
         ("3.2", entry("NON-STRICT"), 0),
         ("3.2", entry("FAILED"), 1),
-        ("7.1.5", entry("FAILED", "WRONG CODE"), 0),
+        ("7.1.5", entry("FAILED", "WRONG CODE"), 1),
     ],
 )
 def test_which_cases_are_allowed(

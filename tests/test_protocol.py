@@ -598,11 +598,6 @@ class TestErrors:
             (frame(CLIENT, 0x81, b"\xff"), 1007, "invalid start byte at position 0"),
             (frame(CLIENT, 0x82, b"12345"), 1009, None),
             (frame(CLIENT, 0x88, b"\x00"), 1002, "close frame too short"),
-            (
-                frame(CLIENT, 0x01) + frame(CLIENT, 0x88),
-                1002,
-                "incomplete fragmented message",
-            ),
         ],
     )
     def test_close_code(self, data: bytes, code: int, reason: str | None) -> None:

@@ -80,12 +80,6 @@ FAULTS: list[tuple[Callable[[Side], bytes], int, str | None, dict[str, Any]]] = 
     (many((0x01, b"\xe2\x82"), (0x80, b"")), 1007, None, {}),
     (many((0x01, b"\xed\xa0"), (0x00, b"")), 1007, None, {}),
     (
-        many((0x01, b"a"), (0x88, close_payload(1000))),
-        1002,
-        "incomplete fragmented message",
-        {},
-    ),
-    (
         many((0x81, b"spam")),
         1009,
         "frame with 4 bytes exceeds limit of 3 bytes",
@@ -185,15 +179,21 @@ class TestFaults:
             protocol, _ = receive(CLIENT, data, max_size=4)
             assert type(protocol.parser_exc) is expected
 
-    def test_close_inside_a_message(self) -> None:
-        data = frame(CLIENT, 0x01) + frame(CLIENT, 0x88, close_payload(1000, "bye"))
-        protocol, _ = receive(CLIENT, data)
+    @both_sides
+    @pytest.mark.parametrize("closing", [False, True])
+    def test_close_inside_a_message(self, side: Side, closing: bool) -> None:
+        """RFC 6455, 5.5.1: it may be delayed until the message is sent, or not."""
+        protocol = make(side)
+        if closing:
+            protocol.send_close(1001)
+        data = frame(side, 0x01, b"a") + frame(side, 0x88, close_payload(1000, "bye"))
+        protocol.receive_data(data)
         protocol.receive_eof()
         exc = protocol.close_exc
+        assert protocol.parser_exc is exc.__cause__ is None
         assert exc.rcvd == Close(1000, "bye")
-        assert exc.sent == Close(1002, "incomplete fragmented message")
-        assert exc.rcvd_then_sent is True
-        assert (protocol.close_code, protocol.close_reason) == (1000, "bye")
+        assert exc.sent == (Close(1001, "") if closing else Close(1000, "bye"))
+        assert exc.rcvd_then_sent is not closing
 
     @both_sides
     def test_fault_after_our_close_frame(self, side: Side) -> None:

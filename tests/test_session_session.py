@@ -172,7 +172,6 @@ class TestClosing:
             (frame(CLIENT, 0x01, b"\xc3") + frame(CLIENT, 0x80), 1007),
             (frame(CLIENT, 0x82, b"x" * 101), 1009),
             (frame(CLIENT, 0x88, b"x"), 1002),
-            (frame(CLIENT, 0x01) + frame(CLIENT, 0x88), 1002),
         ],
     )
     def test_errors(self, data: bytes, code: int) -> None:

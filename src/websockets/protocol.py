@@ -486,10 +486,9 @@ class Protocol:
         self.close_rcvd = close
         if self._state is CLOSING:
             self.close_rcvd_then_sent = False
-        if self.reader.in_message:
-            raise ProtocolError("incomplete fragmented message")
+        # RFC 6455, 5.5.1: a peer may, but need not, finish a fragmented message first.
         if self._state is OPEN:
-            # RFC 6455, 5.5.1: answer with the code that was received.
+            # As above: answer with the code that was received.
             self.close_rcvd_then_sent = True
             self._write_close(close)
             self.state = CLOSING

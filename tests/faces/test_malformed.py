@@ -198,7 +198,6 @@ async def test_messages_that_come_with_the_response_are_read(face: Face) -> None
         (b"\x88\x01\x00", 1002, "close frame too short"),
         (b"\x88\x02\x03\xee", 1002, "invalid status code"),
         (b"\x81\x01\xff", 1007, "invalid start byte at position 0"),
-        (frame(1, "a", fin=False) + close_frame(1000), 1002, "incomplete fragmented"),
         (b"\x82\x7f" + b"\x7f" + b"\xff" * 7, 1009, "over size limit|exceeds limit"),
     ],
 )
