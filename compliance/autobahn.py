@@ -59,9 +59,10 @@ BEHAVIORS = ("OK", "INFORMATIONAL", "NON-STRICT", "UNIMPLEMENTED", "FAILED")
 GOOD = {"OK", "INFORMATIONAL"}
 
 _AT_ONCE = (
-    "the message before the violation came in the same read, so that the connection "
-    "failed before the application answered; it did get the message. RFC 6455 lets us "
-    "send the close frame at once (7.1.7), and nothing after it (5.5.1)"
+    "the message before the violation came together with the response that opened the "
+    "connection, which failed before the application could answer; it did get the "
+    "message. RFC 6455 lets us send the close frame at once (7.1.7), and nothing after "
+    "it (5.5.1)"
 )
 
 #: Cases that may be other than OK, how they may end, and why the RFCs allow that.

@@ -160,10 +160,32 @@ class TestClosing:
         data += frame(CLIENT, 0x83)
         for pieces in [data], split(data):
             session = feed(make(CLIENT), pieces)
+            # They may be answered first.
+            assert session.held
+            assert isinstance(session.fault, ProtocolError)
+            assert session.protocol.close_sent is None
             assert taken(session) == ["spam"]
             assert session.inbox.partial is None
+            session.receive_held()
+            assert not session.held
             assert session.protocol.close_sent == Close(1002, "invalid opcode")
             assert isinstance(session.protocol.parser_exc, ProtocolError)
+
+    @pytest.mark.parametrize("closing", [False, True])
+    def test_the_end_behind_an_error(self, closing: bool) -> None:
+        """Or our close frame: nothing is read any more, and the error counts."""
+        data = frame(CLIENT, 0x81, b"spam") + frame(CLIENT, 0x83)
+        session = feed(make(CLIENT), [data])
+        if closing:
+            session.protocol.send_close(1000)
+            feed(session, [frame(CLIENT, 0x81, b"late")])
+            assert session.protocol.state is CLOSING
+        session.receive_eof()
+        assert taken(session) == ["spam"]
+        assert isinstance(session.protocol.parser_exc, ProtocolError)
+        assert session.fault is None
+        assert not session.held
+        assert session.protocol.state is CLOSED
 
     @pytest.mark.parametrize(
         "data, code",

@@ -223,3 +223,36 @@ async def test_frames_that_break_the_rules(
             assert caught.value.__cause__ is not None
             caught.match(reason)
     assert sent == [(8, code)]
+
+
+async def test_a_message_before_the_fault_is_answered(face: Face) -> None:
+    """Also where both come in one piece, as a server whose handler is waiting."""
+    async with face.serve(echo, "localhost", 0) as server:
+        async with raw_client(server) as raw:
+            raw.write(REQUEST + b"\r\n")
+            await raw.read_head()
+            raw.write(masked((1, b"first"), (1, b"second")) + b"\x83\x80")
+            assert await raw.read_frame() == (1, b"first")
+            assert await raw.read_frame() == (1, b"second")
+            opcode, payload = await raw.read_frame()
+            assert (opcode, Close.parse(payload).code) == (8, 1002)
+
+
+async def test_nobody_waits_for_a_message_before_the_fault(face: Face) -> None:
+    """The connection fails at once then; the message can still be received."""
+    ended = asyncio.Event()
+    received = []
+
+    async def handler(connection: Any) -> None:
+        await ended.wait()
+        received.append(await connection.recv())
+
+    async with face.serve(handler, "localhost", 0) as server:
+        async with raw_client(server) as raw:
+            raw.write(REQUEST + b"\r\n" + masked((1, b"first")) + b"\x83\x80")
+            await raw.read_head()
+            opcode, payload = await raw.read_frame()
+            assert (opcode, Close.parse(payload).code) == (8, 1002)
+            ended.set()
+            assert await raw.read_all() == b""
+    assert received == ["first"]

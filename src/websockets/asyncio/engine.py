@@ -573,6 +573,11 @@ class Engine:
 
     def _hold(self) -> None:
         """Leave frames unread for now: all at once would take too long."""
+        if self._session.fault is not None:
+            # Those who waited for the messages before it have had their turn.
+            self._session.receive_held()
+            self._pump()
+            return
         self._pause_reading()
         if not self._reading_on and self._has_room():
             self._reading_on = True

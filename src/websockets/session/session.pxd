@@ -11,7 +11,7 @@ cdef class Session:
     cdef public Protocol protocol
     cdef public Inbox inbox
     cdef public Clock clock
-    cdef public object pings, meter
+    cdef public object pings, meter, fault
     cdef object _outbox
     cdef public list pongs
     cdef public bint held, dropping

@@ -52,6 +52,8 @@ class Session:
         pongs: payloads of pongs that answer pings and were not looked at yet.
         held: whether frames were left unread since inflating them all would take
             too much memory or time; see :meth:`receive_held`.
+        fault: what is wrong with what was received, while messages that came before
+            it wait; see :meth:`receive_held`.
         dropping: whether messages are dropped since they came too late.
         meter: what meters the rate of what is received; None if it isn't limited.
         messages_received: how many whole messages were received.
@@ -68,6 +70,7 @@ class Session:
         "clock",
         "controls_received",
         "dropping",
+        "fault",
         "fragments_received",
         "held",
         "inbox",
@@ -86,6 +89,7 @@ class Session:
         self.pings: PingLedger[Any] = PingLedger()
         self.pongs: list[bytes] = []
         self.held = False
+        self.fault: Exception | None = None
         self.dropping = False
         self.meter: Meter | None = None
         self.messages_received = 0
@@ -128,6 +132,9 @@ class Session:
         closing = protocol._state is CLOSING
         if self.held and not closing:
             reader.settle()
+            return
+        if self.fault is not None:
+            self._fail()
             return
         # When we are closing, what is too much is dropped, not held back: the
         # peer's close frame may be behind it.
@@ -176,14 +183,23 @@ class Session:
                     break
         except Exception as exc:
             inbox.clear()
-            protocol.fail_reading(exc)
+            self.fault = exc
+            if inbox.messages and not closing:
+                # Whoever waits for these may answer first.
+                self.held = True
+            else:
+                self._fail()
             return
         if not frames:
             self.held = True
         reader.settle()
 
     def receive_held(self) -> None:
-        """Read the frames that were left unread; call it when there is room."""
+        """
+        Read the frames that were left unread; call it when there is room.
+
+        Where something is wrong with them, the connection fails now.
+        """
         if self.held:
             self.held = False
             self.receive(b"")
@@ -197,9 +213,18 @@ class Session:
         if self.protocol._state is OPEN and not self.held:
             # What came together with the handshake may not be read yet.
             self.receive(b"")
+        if self.fault is not None:
+            self.receive_held()
         if not self.held:
             self.inbox.clear()
         self.protocol.receive_eof(keep_unread=self.held)
+
+    def _fail(self) -> None:
+        """Fail the connection, because of what was received."""
+        self.held = False
+        fault, self.fault = self.fault, None
+        assert fault is not None
+        self.protocol.fail_reading(fault)
 
     def _receive_control(self, opcode: int, data: bytes) -> None:
         self.controls_received += 1
