@@ -142,6 +142,7 @@ def test_importing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "isal", types.ModuleType("isal"))
     monkeypatch.setitem(sys.modules, "isal.isal_zlib", module)
     monkeypatch.setitem(sys.modules, "zlib_ng", None)
+    monkeypatch.setitem(sys.modules, "zlib_ng.zlib_ng", None)
     assert load("isal") is module
     assert load("zlib-ng") is None
 
@@ -434,6 +435,17 @@ def test_zlib_has_the_last_word(zlib_ng: FakeLibrary) -> None:
     receiver = make(library="zlib-ng")
     assert receiver.inflate(payload, True, None) == noise(5000)
     assert receiver._history.endswith(noise(5000))
+
+
+def test_zlib_looks_at_what_is_unusual(zlib_ng: FakeLibrary) -> None:
+    """A message that breaks off, and one with a block that is marked as final."""
+    [payload] = payloads(noise(5000))
+    with pytest.raises(ProtocolError, match="message breaks off"):
+        make(library="zlib-ng").inflate(payload[:-9], True, None)
+    encoder = zlib.compressobj(wbits=-15)
+    final = encoder.compress(noise(5000)) + encoder.flush() + b"\0"
+    assert make(library="zlib-ng").inflate(final, True, None) == noise(5000)
+    assert len(zlib_ng.inflated) == 2
 
 
 @pytest.mark.parametrize("limit", [0, 100, 4999])

@@ -171,6 +171,14 @@ class TestClosing:
             assert session.protocol.close_sent == Close(1002, "invalid opcode")
             assert isinstance(session.protocol.parser_exc, ProtocolError)
 
+    def test_another_end_before_an_error(self) -> None:
+        data = frame(CLIENT, 0x81, b"spam") + frame(CLIENT, 0x83)
+        session = feed(make(CLIENT), [data])
+        session.protocol.fail(1011)
+        session.receive_eof()
+        assert session.fault is session.protocol.parser_exc is None
+        assert session.protocol.close_sent == Close(1011, "")
+
     @pytest.mark.parametrize("closing", [False, True])
     def test_the_end_behind_an_error(self, closing: bool) -> None:
         """Or our close frame: nothing is read any more, and the error counts."""

@@ -104,13 +104,14 @@ def forget_tracebacks(exc: BaseException | None) -> None:
     Have an exception and its causes not keep alive all that took part.
 
     For those that a connection keeps: the frames of their tracebacks refer to it, and
-    what refers to itself is only freed by the garbage collector.
+    what refers to itself is only freed by the garbage collector. The context of an
+    exception may be anybody's, and is left as it is.
     """
-    seen: list[BaseException] = []
-    while exc is not None and exc not in seen:
-        seen.append(exc)
-        exc.__traceback__ = None
-        exc = exc.__cause__ or exc.__context__
+    seen: set[int] = set()
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        exc.__traceback__ = exc.__context__ = None
+        exc = exc.__cause__
 
 
 class WebSocketException(Exception):

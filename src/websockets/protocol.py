@@ -265,7 +265,8 @@ class Protocol:
         """Return what :attr:`close_exc` is or, before the end, would be now."""
         rcvd, sent = self.close_rcvd, self.close_sent
         went_well = (
-            rcvd is not None
+            self.parser_exc is None
+            and rcvd is not None
             and sent is not None
             and rcvd.code in OK_CLOSE_CODES
             and sent.code in OK_CLOSE_CODES
@@ -486,8 +487,10 @@ class Protocol:
         self.close_rcvd = close
         if self._state is CLOSING:
             self.close_rcvd_then_sent = False
-        # RFC 6455, 5.5.1: a peer may, but need not, finish a fragmented message first.
         if self._state is OPEN:
+            if self.reader.in_message:
+                # RFC 6455, 5.5.1: a peer need not finish its message first.
+                self.parser_exc = EOFError("close frame inside a fragmented message")
             # As above: answer with the code that was received.
             self.close_rcvd_then_sent = True
             self._write_close(close)
@@ -675,8 +678,6 @@ class Protocol:
                 close = Close(code, cut_reason(reason))
                 close.check()
                 self._write_close(close)
-                if self.close_rcvd is not None:
-                    self.close_rcvd_then_sent = True
             self.state = CLOSING
         self.discard()
         if self.side is SERVER:

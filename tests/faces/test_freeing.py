@@ -24,7 +24,11 @@ from faces.support import (
 )
 from websockets.asyncio import connecting
 from websockets.asyncio.serving import ServerSide
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    forget_tracebacks,
+)
 
 DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
 
@@ -183,13 +187,71 @@ async def test_clients_that_fail(
         await connections.are_gone()
 
 
+async def test_servers_that_fail_otherwise(
+    face: Face, connections: Connections
+) -> None:
+    """What is wrong with what comes behind a message doesn't matter any more."""
+
+    async def handler(connection: Any) -> None:
+        await connection.recv()
+        raise RuntimeError("the handler")
+
+    async with face.serve(handler, "localhost", 0, logger=connections.logger) as server:
+        async with raw_client(server) as raw:
+            raw.write(REQUEST + b"\r\n" + masked((1, b"good")) + b"\x83\x80")
+            await raw.read_head()
+        await connections.are_gone()
+
+
+async def test_tracebacks_of_others_are_left_alone(face: Face) -> None:
+    """The transport's error has come while the application handled its own."""
+
+    async def fail(server: Any) -> None:
+        async with face.connect(uri_of(server)) as client:
+            await client.send("leave")
+            await asyncio.sleep(0.05)
+            raise ValueError("the application's")
+
+    async def leave(connection: Any) -> None:
+        await connection.recv()
+        connection.transport.abort()
+
+    async with face.serve(leave, "localhost", 0) as server:
+        with pytest.raises(ValueError) as caught:
+            await fail(server)
+    assert "fail" in [entry.name for entry in caught.traceback]
+
+
+def test_tracebacks_are_forgotten_with_those_of_causes() -> None:
+    try:
+        try:
+            raise KeyError("theirs")
+        except KeyError:
+            raise EOFError("ours")  # noqa: B904
+    except EOFError as exc:
+        cause = exc
+    error = InvalidHandshake("ours")
+    error.__cause__ = cause
+    context = cause.__context__
+    forget_tracebacks(error)
+    assert cause.__traceback__ is cause.__context__ is None
+    assert context is not None
+    assert context.__traceback__ is not None
+    cause.__cause__ = error
+    forget_tracebacks(error)
+
+
+@pytest.mark.parametrize("given", [False, True])
 async def test_a_logger_with_additions_is_kept(
-    face: Face, caplog: pytest.LogCaptureFixture
+    face: Face, caplog: pytest.LogCaptureFixture, given: bool
 ) -> None:
     """They would be missed in what is logged later."""
     caplog.set_level(logging.INFO, "websockets")
+    logger: Any = logging.getLogger("websockets.client")
+    if given:
+        logger = logging.LoggerAdapter(logger, {"user": "-"})
     async with face.serve(echo, "localhost", 0) as server:
-        async with face.connect(uri_of(server)) as client:
+        async with face.connect(uri_of(server), logger=logger) as client:
             client.logger.extra["user"] = "Ada"
     client.logger.info("bye")
     assert caplog.records[-1].user == "Ada"  # type: ignore[attr-defined]

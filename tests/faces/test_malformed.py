@@ -238,6 +238,37 @@ async def test_a_message_before_the_fault_is_answered(face: Face) -> None:
             assert (opcode, Close.parse(payload).code) == (8, 1002)
 
 
+async def test_many_messages_before_the_fault_are_answered(face: Face) -> None:
+    """More than are read at once."""
+    number = 600
+    async with face.serve(echo, "localhost", 0, max_queue=None) as server:
+        async with raw_client(server) as raw:
+            raw.write(REQUEST + b"\r\n")
+            await raw.read_head()
+            raw.write(masked((1, b"x")) * number + b"\x83\x80")
+            opcodes = [(await raw.read_frame())[0] for _ in range(number + 1)]
+    assert opcodes == [1] * number + [8]
+
+
+async def test_a_close_frame_inside_a_message(face: Face) -> None:
+    """It's answered as usual, but who has received a part is told."""
+    ended = []
+
+    async def handler(connection: Any) -> None:
+        with pytest.raises(ConnectionClosedError) as caught:
+            await connection.recv()
+        ended.append(str(caught.value.__cause__))
+
+    async with face.serve(handler, "localhost", 0) as server:
+        async with raw_client(server) as raw:
+            raw.write(REQUEST + b"\r\n" + frame(1, "part", fin=False, mask=True))
+            raw.write(close_frame(1000, mask=True))
+            await raw.read_head()
+            opcode, payload = await raw.read_frame()
+            assert (opcode, Close.parse(payload).code) == (8, 1000)
+    assert ended == ["close frame inside a fragmented message"]
+
+
 async def test_nobody_waits_for_a_message_before_the_fault(face: Face) -> None:
     """The connection fails at once then; the message can still be received."""
     ended = asyncio.Event()

@@ -12,6 +12,7 @@ cdef long long _COLLECT
 cdef object CONNECTING, OPEN, CLOSING, CLOSED, current_task
 
 cdef class Engine:
+    cdef object __weakref__
     cdef public object loop, transport, request, response
     cdef public Protocol protocol
     cdef public Session _session

@@ -168,7 +168,7 @@ class Engine:
     def let_go(self) -> None:
         """Let go of the logger, which refers to us; it is made again if needed."""
         logger = self.protocol._logger
-        if type(logger) is ConnectionLogger and logger.is_unchanged():
+        if type(logger) is ConnectionLogger and logger.is_unchanged(self):
             self.protocol.logger = logger.given
             self.protocol.wrap_logger(LoggerMaker(self))
 
@@ -574,9 +574,14 @@ class Engine:
     def _hold(self) -> None:
         """Leave frames unread for now: all at once would take too long."""
         if self._session.fault is not None:
-            # Those who waited for the messages before it have had their turn.
-            self._session.receive_held()
-            self._pump()
+            if not self._inbox.messages or current_task(self.loop) is None:
+                # Those who waited for the messages before it have had their turn.
+                self._session.receive_held()
+                self._pump()
+            elif not self._reading_on:
+                # They have it now.
+                self._reading_on = True
+                self._get_loop().call_soon(self._read_on)
             return
         self._pause_reading()
         if not self._reading_on and self._has_room():

@@ -36,16 +36,24 @@ class ConnectionLogger(logging.LoggerAdapter[Any]):
             logger = logger.logger
         super().__init__(cast(logging.Logger, logger), extra)
         extra["websocket"] = connection
-        self._names = len(extra)
 
-    def is_unchanged(self) -> bool:
+    def is_unchanged(self, connection: object) -> bool:
         """Tell whether one made anew would be the same: nobody has added to it."""
-        return len(self.extra or ()) == self._names
+        fresh = ConnectionLogger(self.given, connection)
+        mine, theirs = self.extra or {}, fresh.extra or {}
+        return vars(self).keys() == vars(fresh).keys() and (
+            list(map(_identify, mine.items())) == list(map(_identify, theirs.items()))
+        )
 
     def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
         """Add the connection to what the caller adds."""
         kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
         return msg, kwargs
+
+
+def _identify(item: tuple[str, object]) -> tuple[str, int]:
+    """Return what two items have in common if they are the same."""
+    return item[0], id(item[1])
 
 
 class LoggerMaker(weakref.ref[Any]):

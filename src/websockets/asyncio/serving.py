@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..codes import CloseCode, State
-from ..exceptions import forget_tracebacks
+from ..exceptions import InvalidHandshake, forget_tracebacks
 from ..http11 import Request, Response
 from ..server import ServerProtocol
 from ..typing import StatusLike
@@ -91,7 +91,12 @@ class ServerSide(FastConnection):
     def let_go(self) -> None:
         """Let go of what refers to us."""
         super().let_go()
-        forget_tracebacks(self.protocol.handshake_exc)
+        protocol = self.protocol
+        if isinstance(protocol.handshake_exc, InvalidHandshake):
+            forget_tracebacks(protocol.handshake_exc)
+        else:
+            # It is what a hook has raised.
+            protocol.handshake_exc = None
 
     def _leave(self) -> None:
         """Have the server forget the connection, once its handler has ended."""

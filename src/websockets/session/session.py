@@ -124,6 +124,7 @@ class Session:
         self.bytes_received += len(data) if size < 0 else size
         protocol = self.protocol
         if protocol.discarding:
+            self.fault = None
             return
         reader = protocol.reader
         inbox = self.inbox
@@ -187,6 +188,7 @@ class Session:
             if inbox.messages and not closing:
                 # Whoever waits for these may answer first.
                 self.held = True
+                reader.settle()
             else:
                 self._fail()
             return
