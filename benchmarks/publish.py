@@ -34,6 +34,9 @@ GROUPS = {
 #: What docs/ keeps of a run's JSON: all but the single runs.
 KEPT = ("machine", "plan", "environments", "missing", "failures", "verdicts", "cells")
 
+#: And of a run that was extended.
+EXTENSIONS = "more"
+
 Document = dict[str, Any]
 
 
@@ -59,6 +62,9 @@ def make_context(document: Document) -> str:
     shown = ("command", "at", "commit", "system", "cpu", "python")
     lines = [f"{name + ':':<10}{machine[name]}" for name in shown]
     lines.append(f"rounds:   {plan['rounds']} of {plan['seconds']} s")
+    for more in document.get(EXTENSIONS, []):
+        for name in more["scenarios"]:
+            lines.append(f"and:      {more['rounds']} rounds more of {name}")
     load = ", ".join(f"{value:.1f}" for value in machine["load_average"])
     lines += [f"load:     {load} (before it began)", "environments:"]
     lines += show_environments(document["environments"]).splitlines()
@@ -117,6 +123,8 @@ def shorten(value: Any) -> Any:
 def make_json(document: Document) -> str:
     """Return what docs/ keeps of a run, a cell a line; files' places are left out."""
     kept = {key: shorten(document[key]) for key in KEPT}
+    if EXTENSIONS in document:
+        kept[EXTENSIONS] = document[EXTENSIONS]
     for name in ("python", "loadgen"):
         kept["plan"].pop(name, None)
     cells = ",\n".join(json.dumps(cell) for cell in kept.pop("cells"))

@@ -92,6 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--baseline", choices=PEERS, default=BASELINE, help=f"({BASELINE})")
     add("--json", type=Path, metavar="FILE", help="write every run's figures there")
     add("--docs", action="store_true", help="everything, and write it into docs/")
+    add("--extend", type=Path, metavar="FILE", help="add to the run of this JSON")
     add("--quick", action="store_true", help="one short round; two scenarios, or those")
     add("--cap", type=int, metavar="N", help="at most N connections, to try it out")
     add("--no-pin", action="store_true", help="let the system choose processors")
@@ -180,11 +181,17 @@ def show_run(result: Run | str) -> str:
     return f"{show_figure(figure, cell)} {figure.heading.format(unit='')}"
 
 
-def measure_all(plan: Plan) -> tuple[list[Run], dict[Key, str]]:
-    """Make all runs, round after round; return their records and the failures."""
+def measure_all(plan: Plan, first: int = 0) -> tuple[list[Run], dict[Key, str]]:
+    """Make all runs, round after round; return their records and the failures.
+
+    Args:
+        plan: what to measure.
+        first: the number of the first round.
+
+    """
     runs: list[Run] = []
     failures: dict[Key, str] = {}
-    for number in range(plan.rounds):
+    for number in range(first, first + plan.rounds):
         for key in each_key(plan, number):
             if key in failures:
                 continue
@@ -193,7 +200,7 @@ def measure_all(plan: Plan) -> tuple[list[Run], dict[Key, str]]:
                 failures[key] = result
             else:
                 runs.append(result)
-            label = f"round {number + 1}/{plan.rounds}: {' '.join(key)}"
+            label = f"round {number + 1}/{first + plan.rounds}: {' '.join(key)}"
             print(f"{label}: {show_run(result)}", file=sys.stderr)
     return runs, failures
 
@@ -303,11 +310,52 @@ def leave_out(plan: Plan, broken: dict[str, str]) -> tuple[Plan, dict[str, str]]
     return plan._replace(peers=peers, scenarios=scenarios), missing
 
 
+def extend(document: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """Add more rounds of some scenarios and peers to an earlier run, and print it.
+
+    Args:
+        document: the earlier run, as its JSON file has it. It must have been made on
+            this machine, and with the same environments.
+        plan: what to add.
+
+    Raises:
+        ValueError: if the environments are others.
+
+    """
+    for name, now in describe_peers(plan).items():
+        if json.loads(json.dumps(now, default=str)) != document["environments"][name]:
+            raise ValueError(f"{name} isn't what was measured then")
+    plan_then = Plan(**document["plan"])
+    first = 1 + max(run["round"] for run in document["runs"])
+    runs, failures = measure_all(plan, first)
+    runs = document["runs"] + runs
+    failed = [tuple(failure[:3]) for failure in document["failures"]]
+    failures |= {
+        key: failure[3]
+        for key, failure in zip(failed, document["failures"], strict=True)
+    }
+    more = [
+        *document.get("more", []),
+        {"rounds": plan.rounds, "scenarios": plan.scenarios, "peers": plan.peers},
+    ]
+    return {**document, "more": more, **conclude(plan_then, runs, failures)}
+
+
 def run_plan(plan: Plan, missing: dict[str, str]) -> dict[str, Any]:
     """Measure; print what came of it; return it as the JSON file has it."""
     machine, peers = describe_machine(), describe_peers(plan)
     print_machine(plan, machine, peers)
-    runs, failures = measure_all(plan)
+    return {
+        "machine": machine,
+        "plan": plan._asdict(),
+        "environments": peers,
+        "missing": missing,
+        **conclude(plan, *measure_all(plan)),
+    }
+
+
+def conclude(plan: Plan, runs: list[Run], failures: dict[Key, str]) -> dict[str, Any]:
+    """Print what came of a plan's runs; return it as the JSON file has it."""
     cells = {key: sum_up(runs, key, plan.references) for key in each_key(plan)}
     tables = list(make_tables(plan, cells))
     for loop, scenario, rows in tables:
@@ -319,10 +367,6 @@ def run_plan(plan: Plan, missing: dict[str, str]) -> dict[str, Any]:
     for key, reason in failures.items():
         print(f"\nFAILED {' '.join(key)}: {reason}")
     return {
-        "machine": machine,
-        "plan": plan._asdict(),
-        "environments": peers,
-        "missing": missing,
         "failures": [[*key, reason] for key, reason in failures.items()],
         "tables": tables,
         "verdicts": verdicts,
@@ -343,7 +387,10 @@ def main() -> int | str:
         plan, missing = leave_out(plan, broken)
         if options.setup_only:
             return len(broken)
-        document = run_plan(plan, missing)
+        if options.extend is None:
+            document = run_plan(plan, missing)
+        else:
+            document = extend(json.loads(options.extend.read_text()), plan)
         if options.json:
             write_json(options.json, document)
         if options.docs:
