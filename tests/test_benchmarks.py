@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,7 @@ import measures
 import processes
 import publish
 import report
+import run
 import scenarios
 
 pytestmark = pytest.mark.skipif(
@@ -375,3 +377,30 @@ class TestReport:
         assert all(f"`{name}` on uvloop" in files["tables.inc"] for name in SCENARIOS)
         assert "``it broke``" in files["context.inc"]
         assert "quick run" in files["context.inc"]
+        document["more"] = [{"rounds": 8, "scenarios": ["connect/c32"], "peers": []}]
+        said = dict(publish.make_files(document))["context.inc"]
+        assert "8 rounds more of connect/c32" in said
+
+    def test_a_run_is_extended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Rounds are added to those that there are, in the same environments."""
+        versions = {"versions": {"uvloop": "1"}, "compiled": []}
+        monkeypatch.setattr(run, "describe_environment", lambda name, _: versions)
+        rates = iter([30.0, 10.0])
+
+        def measure(*arguments: Any) -> dict[str, Any]:
+            rate = next(rates)
+            return {"rate": rate, "cpu_us": 1.0, "p50_us": 1.0, "p99_us": 1.0}
+
+        monkeypatch.setattr(run, "measure", measure)
+        command = ["--scenario", "connect/c32", "--peer", "ours", "--rounds", "1"]
+        plan = run.make_plan(run.make_parser().parse_args([*command, "--loop=asyncio"]))
+        document = json.loads(json.dumps(run.run_plan(plan, {}), default=str))
+        extended = run.extend(document, plan)
+        assert [item["rate"] for item in extended["runs"]] == [30.0, 10.0]
+        assert [item["round"] for item in extended["runs"]] == [0, 1]
+        [cell] = extended["cells"]
+        assert (cell["rounds"], cell["figures"]["rate"]) == (2, 20.0)
+        assert extended["more"][0]["rounds"] == 1
+        document["environments"]["ours"]["variables"] = {"OTHER": "1"}
+        with pytest.raises(ValueError, match="ours isn't what was measured then"):
+            run.extend(document, plan)
