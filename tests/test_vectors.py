@@ -97,7 +97,8 @@ def test_protocol(vector: vectors.Vector, size: int) -> None:
         for f in frames
     ] == vector.frames
     if vector.error is None:
-        assert protocol.parser_exc is None
+        # Nothing is wrong with ending inside a message, but some of it is lost.
+        assert isinstance(protocol.parser_exc, (EOFError, type(None)))
     else:
         assert protocol.parser_exc is not None
         check_error(protocol.parser_exc, vector.error)

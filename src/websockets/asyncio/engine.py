@@ -47,7 +47,7 @@ from ..session.stats import ConnectionStats
 from ..typing import BytesLike, LoggerLike, Subprotocol
 from .alarms import ACTIONS
 from .counting import count
-from .logs import ConnectionLogger, LoggerMaker
+from .logs import LoggerMaker, unwrap_logger
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
 from .waiters import Waiter, release
 
@@ -167,10 +167,7 @@ class Engine:
 
     def let_go(self) -> None:
         """Let go of the logger, which refers to us; it is made again if needed."""
-        logger = self.protocol._logger
-        if type(logger) is ConnectionLogger and logger.is_unchanged(self):
-            self.protocol.logger = logger.given
-            self.protocol.wrap_logger(LoggerMaker(self))
+        unwrap_logger(self.protocol, self)
 
     @property
     def debug(self) -> bool:
@@ -573,25 +570,26 @@ class Engine:
 
     def _hold(self) -> None:
         """Leave frames unread for now: all at once would take too long."""
-        if self._session.fault is not None:
-            if not self._inbox.messages or current_task(self.loop) is None:
-                # Those who waited for the messages before it have had their turn.
+        if self._session.fault is None:
+            self._pause_reading()
+            later = self._has_room()
+        else:
+            # Who has waited for the messages before it has a turn first.
+            busy = current_task(self.loop) is not None or self._turn_began < 0
+            later = busy and bool(self._inbox.messages)
+            if not later:
                 self._session.receive_held()
                 self._pump()
-            elif not self._reading_on:
-                # They have it now.
-                self._reading_on = True
-                self._get_loop().call_soon(self._read_on)
-            return
-        self._pause_reading()
-        if not self._reading_on and self._has_room():
+        if later and not self._reading_on:
             self._reading_on = True
             self._get_loop().call_soon(self._read_on)
 
     def _read_on(self) -> None:
         """Read frames that were left unread, if nobody did so meanwhile."""
         self._reading_on = False
-        if self._session.held:
+        if self._session.fault is not None:
+            self._hold()
+        elif self._session.held:
             self._read_held()
         if self._reading_paused:
             self._maybe_resume_reading()
@@ -661,8 +659,11 @@ class Engine:
         if self._turn_began == 0.0:
             self._turn_began = now
         elif now - self._turn_began > _TURN:
-            self._turn_began = 0.0
-            await asyncio.sleep(0)
+            self._turn_began = -1.0  # Others have theirs.
+            try:
+                await asyncio.sleep(0)
+            finally:
+                self._turn_began = 0.0
 
     # Deadlines.
 

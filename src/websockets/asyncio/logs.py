@@ -6,9 +6,10 @@ import logging
 import weakref
 from typing import Any, cast
 
+from ..protocol import Protocol
 from ..typing import LoggerLike
 
-__all__ = ["ConnectionLogger", "LoggerMaker"]
+__all__ = ["ConnectionLogger", "LoggerMaker", "unwrap_logger"]
 
 
 class ConnectionLogger(logging.LoggerAdapter[Any]):
@@ -74,3 +75,20 @@ class LoggerMaker(weakref.ref[Any]):
         """Make it, unless the connection is gone."""
         connection = super().__call__()
         return logger if connection is None else ConnectionLogger(logger, connection)
+
+
+def unwrap_logger(protocol: Protocol, connection: object) -> None:
+    """
+    Have a connection not refer to its logger, which refers to it.
+
+    It is made again if it is needed. One that the application has changed stays.
+
+    Args:
+        protocol: the connection's protocol, which has the logger.
+        connection: the connection.
+
+    """
+    logger = protocol._logger
+    if type(logger) is ConnectionLogger and logger.is_unchanged(connection):
+        protocol.logger = logger.given
+        protocol.wrap_logger(LoggerMaker(connection))
