@@ -282,7 +282,8 @@ class Life:
                 await connection.wait_closed()
             elif ending == "garbage":
                 if not transport.is_closing():
-                    transport.write(self.whims.randbytes(500))
+                    # Not a frame even by chance, which would be echoed.
+                    transport.write(b"\xff" + self.whims.randbytes(500))
             else:
                 # The server's patience ends first.
                 with contextlib.suppress(RuntimeError):
