@@ -105,7 +105,7 @@ def forget_tracebacks(exc: BaseException | None) -> None:
 
     For those that a connection keeps: the frames of their tracebacks refer to it, and
     what refers to itself is only freed by the garbage collector. The context of an
-    exception may be anybody's, and is left as it is.
+    exception may be anybody's: it is let go of, and not changed.
     """
     seen: set[int] = set()
     while exc is not None and id(exc) not in seen:

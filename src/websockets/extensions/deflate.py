@@ -35,7 +35,14 @@ from typing import Any, NamedTuple
 
 from ..typing import BytesLike
 
-__all__ = ["Deflater", "backend", "find_inflater", "find_library", "keep_end"]
+__all__ = [
+    "Deflater",
+    "backend",
+    "find_inflater",
+    "find_library",
+    "inflate_stream",
+    "keep_end",
+]
 
 # Messages don't refer farther back than this unless they are large themselves: priming
 # takes time, and gains the less the farther back.
@@ -43,6 +50,10 @@ _PRIMED_WITH = 4096
 
 # From so many compressed bytes on, zlib-ng inflates faster.
 _LARGE = 1024
+
+# How much is given at once to an inflater that may end soon: what it leaves over is
+# copied.
+_STEP = 16384
 
 # This many small messages in a row make do with a deflater for each.
 _FEW = 8
@@ -144,6 +155,31 @@ def find_inflater(library: str, size: int) -> Any:
     if size < _LARGE or library == "zlib":
         return None
     return _load("zlib-ng")
+
+
+def inflate_stream(
+    decoder: zlib._Decompress, data: memoryview, limit: int
+) -> tuple[bytes, memoryview]:
+    """
+    Inflate up to the end of a final block, or of the data, or up to a limit.
+
+    Args:
+        decoder: a new inflater.
+        data: compressed data.
+        limit: most bytes to inflate; 0 for no limit.
+
+    Returns:
+        What was inflated, and the data that is left over.
+
+    """
+    parts: list[bytes] = []
+    size = 0
+    while data and not decoder.eof and not 0 < limit <= size:
+        step = data[:_STEP]
+        parts.append(decoder.decompress(step, limit and limit - size))
+        size += len(parts[-1])
+        data = data[len(step) - len(decoder.unused_data) :]
+    return b"".join(parts), data
 
 
 class Deflater:

@@ -40,7 +40,13 @@ from ..exceptions import (
 from ..frames import CONT, CTRL_OPCODES, Frame
 from ..typing import BytesLike, ExtensionName, ExtensionParameter
 from .base import ClientExtensionFactory, Extension, ServerExtensionFactory
-from .deflate import Deflater, find_inflater, find_library, keep_end
+from .deflate import (
+    Deflater,
+    find_inflater,
+    find_library,
+    inflate_stream,
+    keep_end,
+)
 
 __all__ = [
     "ClientPerMessageDeflateFactory",
@@ -67,10 +73,6 @@ _EMPTY = b"\x00"
 # new inflater. No deflater makes more than one for each flush; this many in a frame
 # would only be there to keep us busy.
 _MAX_FINAL_BLOCKS = 256
-
-# How much is given at once to an inflater that may end soon: what it leaves over is
-# copied.
-_STEP = 16384
 
 # Limits from here on are none: zlib counts with a signed size.
 _NO_LIMIT = sys.maxsize - 1
@@ -384,36 +386,11 @@ class PerMessageDeflate(Extension):
             if fin and data == _TAIL:
                 return b"".join(parts)
             self.inflaters += 1
-            part, data = _inflate_stream(decoder, data, limit and limit - size)
+            part, data = inflate_stream(decoder, data, limit and limit - size)
             self._remember(part)
             parts.append(part)
             size += len(part)
         raise ProtocolError("decompression failed: too many final blocks")
-
-
-def _inflate_stream(
-    decoder: zlib._Decompress, data: memoryview, limit: int
-) -> tuple[bytes, memoryview]:
-    """
-    Inflate up to the end of a final block, or of the data, or up to a limit.
-
-    Args:
-        decoder: a new inflater.
-        data: compressed data.
-        limit: most bytes to inflate; 0 for no limit.
-
-    Returns:
-        What was inflated, and the data that is left over.
-
-    """
-    parts: list[bytes] = []
-    size = 0
-    while data and not decoder.eof and not 0 < limit <= size:
-        step = data[:_STEP]
-        parts.append(decoder.decompress(step, limit and limit - size))
-        size += len(parts[-1])
-        data = data[len(step) - len(decoder.unused_data) :]
-    return b"".join(parts), data
 
 
 # Checking arguments.
