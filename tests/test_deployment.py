@@ -23,7 +23,7 @@ import pytest
 
 import websockets
 from faces.support import CERTIFICATES, client_tls
-from peers import missing
+from peers import hold_ports, missing
 from test_examples import EXAMPLES, get, needs_unix
 
 pytestmark = needs_unix
@@ -55,15 +55,6 @@ http {
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi; scgi_temp_path scgi;
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        socks = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in socks:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in socks]
 
 
 def find(name: str) -> str:
@@ -152,8 +143,8 @@ async def behind(
 ) -> AsyncIterator[tuple[str, Any]]:
     """Run two servers behind a proxy; give its URI, and the servers."""
     find(name)
-    ports = free_ports(3)
     async with contextlib.AsyncExitStack() as stack:
+        ports = stack.enter_context(hold_ports(3))
         servers = []
         for port in ports[1:]:
             serve = websockets.serve(
@@ -287,8 +278,10 @@ async def chat(uri: str, **arguments: Any) -> None:
 
 
 def test_server_on_a_port() -> None:
-    [port] = free_ports(1)
-    with started({"PORT": str(port), "HOST": "127.0.0.1"}):
+    with (
+        hold_ports(1) as [port],
+        started({"PORT": str(port), "HOST": "127.0.0.1"}),
+    ):
         asyncio.run(chat(f"ws://127.0.0.1:{port}/"))
         status, _, body = get(port, "/healthz")
         assert status == 200 and re.fullmatch(rb"\d connections\n", body)
@@ -372,9 +365,11 @@ def test_container_has_what_it_names() -> None:
 
 
 def test_health_check_of_the_container() -> None:
-    [port, closed] = free_ports(2)
     command = [sys.executable, "-m", "websockets", "ping", "--count", "1"]
-    with started({"PORT": str(port), "HOST": "127.0.0.1"}):
+    with (
+        hold_ports(2) as [port, closed],
+        started({"PORT": str(port), "HOST": "127.0.0.1"}),
+    ):
         for each, status in (port, 0), (closed, 1):
             uri = f"ws://127.0.0.1:{each}/"
             assert (

@@ -22,7 +22,7 @@ from faces.support import CERTIFICATES, Face, client_tls, echo, server_tls, uri_
 from websockets.asyncio.client import connect, process_exception
 from websockets.exceptions import InvalidProxyStatus, ProxyError
 
-from . import import_peer, missing
+from . import hold_ports, import_peer, missing
 
 import_peer("python_socks", "python-socks")
 
@@ -106,14 +106,6 @@ if absent := [name for name in PEERS if shutil.which(name, path=PATH) is None]:
     missing(f"{', '.join(absent)} not installed (apt-get install {packages})")
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
     """Wait until a program accepts connections."""
     while process.poll() is None:
@@ -125,9 +117,10 @@ def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 @contextlib.contextmanager
-def running(name: str, folder: pathlib.Path) -> Iterator[tuple[int, int]]:
+def running(
+    name: str, folder: pathlib.Path, port: int, tls_port: int
+) -> Iterator[tuple[int, int]]:
     """Run a proxy; give its port, and the one for TLS if it has one."""
-    port, tls_port = free_port(), free_port()
     config = folder / name
     config.write_text(
         PEERS[name].config.format(
@@ -164,7 +157,10 @@ def address(
     """Give a function that returns the address of a proxy with some scheme."""
     with contextlib.ExitStack() as stack:
         folder = tmp_path_factory.mktemp("proxies")
-        ports = {name: stack.enter_context(running(name, folder)) for name in PEERS}
+        ports = {}
+        for name in PEERS:
+            held = stack.enter_context(hold_ports(2))
+            ports[name] = stack.enter_context(running(name, folder, *held))
 
         def address(name: str, scheme: str) -> str:
             return f"{scheme}://me:secret@127.0.0.1:{ports[name][scheme == 'https']}"
@@ -199,9 +195,9 @@ async def test_exchange(
 async def test_a_server_that_nobody_runs(
     name: str, scheme: str, address: Callable[[str, str], str]
 ) -> None:
-    with pytest.raises(ProxyError) as info:
+    with hold_ports(1) as [port], pytest.raises(ProxyError) as info:
         await connect(
-            f"ws://127.0.0.1:{free_port()}/",
+            f"ws://127.0.0.1:{port}/",
             proxy=address(name, scheme),
             proxy_ssl=client_tls() if scheme == "https" else None,
         )
