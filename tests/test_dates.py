@@ -34,13 +34,6 @@ def test_date_is_what_others_read_and_write(seconds: int) -> None:
 
 
 def test_date_is_now_without_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Asked with None, gmtime() takes the time of the system.
-    asked = []
-
-    def gmtime(seconds: float | None) -> time.struct_time:
-        asked.append(seconds)
-        return time.struct_time((1994, 11, 6, 8, 49, 37, 6, 310, 0))
-
-    monkeypatch.setattr(time, "gmtime", gmtime)
-    assert format_date() == "Sun, 06 Nov 1994 08:49:37 GMT"
-    assert asked == [None]
+    for now, shown in (784111777.9, "37"), (784111778.0, "38"), (784111777.0, "37"):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        assert format_date() == f"Sun, 06 Nov 1994 08:49:{shown} GMT"

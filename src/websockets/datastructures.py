@@ -119,9 +119,13 @@ class Headers(MutableMapping[str, str]):
         """Make headers of pairs that a parser has checked; the list is kept."""
         self = cls.__new__(cls)
         self._list = pairs
-        self._dict = {}
+        values = self._dict = {}
         for name, value in pairs:
-            self._index(_KNOWN_NAMES.get(name) or name.lower(), value)
+            lower = _KNOWN_NAMES.get(name) or name.lower()
+            if lower in values:
+                self._index(lower, value)
+            else:
+                values[lower] = value
         return self
 
     def _pack(self) -> None:
@@ -219,7 +223,10 @@ class Headers(MutableMapping[str, str]):
             value = _check_value(key, value)
         if type(key) is not str:
             key = str.__str__(key)
-        self._index(lower, value)
+        if lower in self._dict:
+            self._index(lower, value)
+        else:
+            self._dict[lower] = value
         self._list.append((key, value))
 
     def __delitem__(self, key: str) -> None:

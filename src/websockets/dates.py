@@ -8,6 +8,8 @@ server consists of.
 
 from __future__ import annotations
 
+import functools
+import math
 import time
 
 __all__ = ["format_date"]
@@ -27,6 +29,12 @@ def format_date(seconds: float | None = None) -> str:
         seconds: the date in seconds since 1970; ``None`` for now.
 
     """
+    return _format_second(math.floor(time.time() if seconds is None else seconds))
+
+
+@functools.lru_cache(maxsize=1)
+def _format_second(seconds: int) -> str:
+    """Return the date; servers ask for the same one many times in a row."""
     date = time.gmtime(seconds)
     day, month = _DAYS[date.tm_wday], _MONTHS[date.tm_mon - 1]
     clock = f"{date.tm_hour:02}:{date.tm_min:02}:{date.tm_sec:02}"

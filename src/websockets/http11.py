@@ -20,6 +20,7 @@ regular expressions take linear time.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import sys
 from collections.abc import Callable, Generator
@@ -133,7 +134,9 @@ def _content_length(headers: Headers) -> int | None:
 
 def _refuse_body(headers: Headers) -> None:
     """Raise if a request announces a body; an opening handshake has none."""
-    if "Transfer-Encoding" in headers or _content_length(headers):
+    if "Transfer-Encoding" in headers or (
+        "Content-Length" in headers and _content_length(headers)
+    ):
         raise ValueError("unsupported body in HTTP request")
 
 
@@ -307,10 +310,16 @@ class Response:
                 has a character, such as a line break, that it can't have.
 
         """
-        status = _checked("status", STATUS, f"{self.status_code:d}")
-        reason = _checked("reason phrase", OUT_VALUE, self.reason_phrase)
-        line = f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1", "surrogateescape")
+        line = _status_line(self.status_code, self.reason_phrase)
         return line + self.headers.serialize() + (self.body or b"")
+
+
+@functools.lru_cache(maxsize=64, typed=True)
+def _status_line(status_code: int, reason_phrase: str) -> bytes:
+    """Return the first line of a response; there are few different ones."""
+    status = _checked("status", STATUS, f"{status_code:d}")
+    reason = _checked("reason phrase", OUT_VALUE, reason_phrase)
+    return f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1", "surrogateescape")
 
 
 # --- The reader -----------------------------------------------------------------
@@ -368,7 +377,6 @@ class HandshakeReader:
         # is found, what came of it, and the size of the chunk that is being read.
         self._response: Response | None = None
         self._length = 0
-        self._body = bytearray()
         self._chunk: int | None = None
         # What would help: a line, so many bytes, or all until the end.
         self._wanted = _A_LINE
@@ -393,6 +401,8 @@ class HandshakeReader:
 
     def take_rest(self) -> bytes:
         """Return the bytes that follow what was read, and forget them."""
+        if not self._buffer:
+            return b""
         rest = bytes(self._buffer)
         self._buffer.clear()
         self._begin()
@@ -518,7 +528,7 @@ class HandshakeReader:
         ):
             return None
         self._at = end
-        pairs = [(share(name), share(value.strip(OWS))) for name, value in fields]
+        pairs = [(name, value.strip(OWS)) for name, value in fields]
         one, two, three = match.group(1, 2, 3)
         return (share(one), two, share(three)), Headers._of_checked(pairs)
 
@@ -592,6 +602,7 @@ class HandshakeReader:
     def _begin_body(self, response: Response, proxy: bool) -> None:
         """Prepare for the body of a response."""
         self._response = response
+        self._body = bytearray()
         self._length = _body_length(response.status_code, response.headers, proxy)
         # Trailers are header lines too.
         self._fields = []

@@ -51,21 +51,8 @@ OWS = " \t"
 #: The three parts of a first line, in their order.
 LineParts = tuple[str | Any, ...]
 
-# What is in nearly every handshake.
-_SHARED = {
-    text: text
-    for text in (
-        *("GET", "HTTP/1.1", "Switching Protocols", "101"),
-        *("Host", "Upgrade", "websocket", "Connection", "upgrade", "keep-alive"),
-        *("Sec-WebSocket-Key", "Sec-WebSocket-Version", "13"),
-        *("Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"),
-        *("Sec-WebSocket-Accept", "Origin", "User-Agent", "Server", "Date"),
-        *("Authorization", "Cookie", "Cache-Control", "no-cache", "Pragma"),
-        *("Accept", "Accept-Encoding", "Accept-Language", "gzip, deflate, br, zstd"),
-        "permessage-deflate",
-        "permessage-deflate; client_max_window_bits",
-    )
-}
+# What is in nearly every first line. Headers are packed into one text instead.
+_SHARED = {text: text for text in ("GET", "HTTP/1.1", "Switching Protocols", "101")}
 
 
 def share(text: Any) -> Any:

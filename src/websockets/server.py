@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import http
 import logging
@@ -246,11 +245,14 @@ class ServerProtocol(Protocol):
                 "Failed to open a WebSocket connection.\n"
                 "See server log for more information.\n",
             )
-        headers = Headers()
-        headers["Date"] = format_date()
-        headers["Upgrade"] = "websocket"
-        headers["Connection"] = "Upgrade"
-        headers["Sec-WebSocket-Accept"] = accept_key(key)
+        headers = Headers._of_checked(
+            [
+                ("Date", format_date()),
+                ("Upgrade", "websocket"),
+                ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Accept", accept_key(key)),
+            ]
+        )
         if extensions:
             headers["Sec-WebSocket-Extensions"] = build_extension(extensions)
         if self.subprotocol is not None:
@@ -462,7 +464,7 @@ def check_request(headers: Headers) -> str:
     check_upgrade(headers)
     key = get_single(headers, "Sec-WebSocket-Key").strip()
     try:
-        raw_key = base64.b64decode(key.encode(), validate=True)
+        raw_key = binascii.a2b_base64(key.encode(), strict_mode=True)
     except (binascii.Error, UnicodeEncodeError) as exc:
         raise InvalidHeaderValue("Sec-WebSocket-Key", key) from exc
     if len(raw_key) != 16:
@@ -525,6 +527,8 @@ def negotiate_extensions(
     """
     accepted: list[Extension] = []
     answer: list[ExtensionHeader] = []
+    if "Sec-WebSocket-Extensions" not in headers:
+        return accepted, answer
     # RFC 6455, 9.1: what isn't well-formed is refused, even if nothing is accepted.
     for name, params in offered_extensions(headers):
         for factory in available or ():
@@ -551,6 +555,8 @@ def offered_extensions(headers: Headers) -> list[ExtensionHeader]:
 
 def offered_subprotocols(headers: Headers) -> list[Subprotocol]:
     """Return the subprotocols that the client offers."""
+    if "Sec-WebSocket-Protocol" not in headers:
+        return []
     return [
         item
         for value in headers.get_all("Sec-WebSocket-Protocol")

@@ -31,7 +31,7 @@ import asyncio
 import collections
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..codes import CloseCode, Side, State
 from ..datastructures import pack
@@ -269,7 +269,8 @@ class Engine:
             if isinstance(event, Request):
                 self.request = event
             else:
-                self.response = cast(Response, event)
+                assert isinstance(event, Response)
+                self.response = event
         if self._has_handshake() or protocol.handshake_exc:
             self.handshake_ready()
         if protocol.writes:
@@ -756,7 +757,8 @@ class Engine:
             self._shared.drop_deadline(self._deadline)
             self._deadline = None
         self.protocol.writes.clear()
-        self.handshake_ready()
+        if self._handshake_waiter is not None:
+            self.handshake_ready()
         waiter = self._recv_waiter
         if waiter is not None:
             if waiter.is_waiting():
@@ -776,7 +778,7 @@ class Engine:
         """Return the event loop; the running one if none was set."""
         if self.loop is None:
             self.loop = asyncio.get_running_loop()
-        return cast(asyncio.AbstractEventLoop, self.loop)
+        return self.loop  # type: ignore[no-any-return]
 
 
 def default_to_none(cls: type, *names: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import http
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
 from ..codes import State
@@ -28,6 +29,9 @@ class ServerHooks(Protocol):
     """
     What a server's face has to say about a handshake.
 
+    Two of these give what they say, or an awaitable of it where the application is
+    asked: servers that ask it nothing make no coroutines for each connection.
+
     Attributes:
         failure: what the log says when one of these raises an exception.
 
@@ -41,10 +45,14 @@ class ServerHooks(Protocol):
     def count_rejection(self, reason: str) -> None:
         """Take note of why the handshake fails; the first time counts."""
 
-    async def answer_request(self, request: Request) -> Response | None:
+    def answer_request(
+        self, request: Request
+    ) -> Awaitable[Response | None] | Response | None:
         """Return a response to send instead of going on; None to go on."""
 
-    async def finish_response(self, request: Request, response: Response) -> Response:
+    def finish_response(
+        self, request: Request, response: Response
+    ) -> Awaitable[Response] | Response:
         """Return the response as it should be sent, with all its headers."""
 
 
@@ -68,7 +76,8 @@ async def accept(connection: Connection, hooks: ServerHooks) -> Response | None:
     """
     protocol = connection.protocol
     assert isinstance(protocol, ServerProtocol)
-    await connection.handshake_received()
+    if connection.request is None:
+        await connection.handshake_received()
     request = connection.request
     if request is None or protocol.handshake_exc is not None:
         return None
@@ -103,7 +112,10 @@ async def _say_sorry(
         "See server log for more information.\n",
     )
     try:
-        _send(connection, await hooks.finish_response(request, response))
+        finished = hooks.finish_response(request, response)
+        if not isinstance(finished, Response):
+            finished = await finished
+        _send(connection, finished)
     except Exception:
         # It's what failed the first time.
         _send(connection, response)
@@ -117,7 +129,9 @@ async def _respond(
         hooks.count_rejection("shutting_down")
         response = _unavailable(protocol)
     else:
-        answer = await hooks.answer_request(request)
+        answer = hooks.answer_request(request)
+        if answer is not None and not isinstance(answer, Response):
+            answer = await answer
         if answer is not None:
             if answer.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
                 raise ValueError(
@@ -134,7 +148,8 @@ async def _respond(
             response = protocol.accept(request)
             if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
                 hooks.count_rejection(reason_of(protocol.handshake_exc))
-    return await hooks.finish_response(request, response)
+    finished = hooks.finish_response(request, response)
+    return finished if isinstance(finished, Response) else await finished
 
 
 class _Lost(ConnectionError):

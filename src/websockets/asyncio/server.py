@@ -101,16 +101,19 @@ class ServerConnection(ServerSide, asyncio.BufferedProtocol):
             await self.wait_closed()
         return self.response is not None and self.response.status_code == 101
 
-    async def answer_request(self, request: Request) -> Response | None:
+    def answer_request(self, request: Request) -> Awaitable[Response | None] | None:
         """Ask ``process_request`` for an answer."""
-        return await self._ask("process_request", self.server.process_request, request)
+        hook = self.server.process_request
+        return None if hook is None else self._ask("process_request", hook, request)
 
-    async def finish_response(self, request: Request, response: Response) -> Response:
+    def finish_response(
+        self, request: Request, response: Response
+    ) -> Awaitable[Response] | Response:
         """Add the Server header, and ask ``process_response`` for changes."""
         server_header = self.server.server_header
         if server_header is not None and "Server" not in response.headers:
             response.headers["Server"] = server_header
-        return await self._change(self.server.process_response, request, response)
+        return self._change(self.server.process_response, request, response)
 
 
 #: An async function of the connection.

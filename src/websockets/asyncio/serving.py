@@ -227,11 +227,9 @@ class ServerSide(FastConnection):
         return self.protocol.reject(status, text)
 
     async def _ask(
-        self, name: str, hook: Callable[..., Any] | None, *args: Any
+        self, name: str, hook: Callable[..., Any], *args: Any
     ) -> Response | None:
         """Call a hook, async or not, that may return a response."""
-        if hook is None:
-            return None
         self.failure = f"{name} failed"
         answer = await call(hook, self, *args)
         if answer is not None and not isinstance(answer, Response):
@@ -241,12 +239,17 @@ class ServerSide(FastConnection):
         self.failure = _FAILURE
         return answer
 
-    async def _change(
+    def _change(
         self, hook: Callable[..., Any] | None, request: Request, response: Response
-    ) -> Response:
+    ) -> Awaitable[Response] | Response:
         """Ask ``process_response`` for changes, unless a hook has failed already."""
-        if self.failure != _FAILURE:
+        if hook is None or self.failure != _FAILURE:
             return response
+        return self._ask_for_changes(hook, request, response)
+
+    async def _ask_for_changes(
+        self, hook: Callable[..., Any], request: Request, response: Response
+    ) -> Response:
         status = response.status_code
         other = await self._ask("process_response", hook, request, response)
         response = response if other is None else other
@@ -263,6 +266,10 @@ class ServerSide(FastConnection):
     async def handler(self) -> None:
         """Perform the handshake, run the handler, and close the connection."""
         try:
+            task = asyncio.current_task()
+            assert task is not None
+            # It has begun, and cleans up after itself.
+            task.remove_done_callback(self._handler_ended)
             self.opening = True
             opened = await self._opens()
             self.opening = False

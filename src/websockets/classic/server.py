@@ -6,7 +6,7 @@ import asyncio
 import functools
 import http
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 from ..asyncio import opening
@@ -288,10 +288,18 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             raise ConnectionError("connection lost during the opening handshake")
         return self.path
 
-    async def answer_request(self, request: Request) -> Response | None:
+    def answer_request(self, request: Request) -> Awaitable[Response | None] | None:
         """Ask :meth:`process_request` for an answer."""
         self.path = request.path
         self.request_headers = request.headers
+        if self._process_request is None and (
+            getattr(self.process_request, "__func__", None) is _PROCESS_REQUEST
+        ):
+            # Nobody has anything to say.
+            return None
+        return self._ask_process_request(request)
+
+    async def _ask_process_request(self, request: Request) -> Response | None:
         answer: Any
         try:
             answer = await call(self.process_request, request.path, request.headers)
@@ -306,16 +314,19 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             return answer
         return _make_response(answer)
 
-    async def finish_response(self, request: Request, response: Response) -> Response:
+    def finish_response(
+        self, request: Request, response: Response
+    ) -> Awaitable[Response] | Response:
         """Add the headers that every response has, and the extra ones."""
         headers = response.headers
         if response.status_code == 101:
             self.origin = getattr(self.protocol, "origin", None)
             self._add_extra_headers(request, headers)
-        _set_default(headers, "Date", format_date)
-        if self.server_header is not None:
-            _set_default(headers, "Server", lambda: self.server_header or "")
-        return await self._change(self._process_response, request, response)
+        if "Date" not in headers:
+            headers["Date"] = format_date()
+        if self.server_header is not None and "Server" not in headers:
+            headers["Server"] = self.server_header
+        return self._change(self._process_response, request, response)
 
     def _add_extra_headers(self, request: Request, headers: Headers) -> None:
         # Subclasses change self.extra_headers while the handshake runs.
@@ -456,6 +467,9 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
             ),
             default=None,
         )
+
+
+_PROCESS_REQUEST = WebSocketServerProtocol.process_request
 
 
 class WebSocketServer(Listener[WebSocketServerProtocol]):
@@ -748,12 +762,10 @@ def _make_response(answer: Any) -> Response:
             f"process_request must return a body of bytes, not {type(body).__name__}"
         )
     headers = Headers(headers)
-    _set_default(headers, "Content-Length", lambda: str(len(body)))
-    _set_default(headers, "Content-Type", lambda: "text/plain")
-    _set_default(headers, "Connection", lambda: "close")
+    defaults = {
+        "Content-Length": str(len(body)),
+        "Content-Type": "text/plain",
+        "Connection": "close",
+    }
+    headers.update({name: defaults[name] for name in defaults if name not in headers})
     return Response(status.value, status.phrase, headers, bytes(body))
-
-
-def _set_default(headers: Headers, name: str, make: Callable[[], str]) -> None:
-    if name not in headers:
-        headers[name] = make()

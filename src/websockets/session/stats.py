@@ -6,6 +6,7 @@ so that nothing needs to be turned on. Who asks gets all of them at once.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from typing import NamedTuple
 
@@ -143,9 +144,8 @@ class Totals:
             opened: whether its opening handshake succeeded.
 
         """
-        sums = self._sums
-        for index in range(_GROWING):
-            sums[index] += int(stats[index] or 0)
+        # There are fewer sums: what isn't summed is last.
+        self._sums = list(map(operator.add, self._sums, stats))
         if opened:
             self.accepted += 1
             self.closed[stats.close_code or 1006] += 1
