@@ -123,7 +123,7 @@ class Headers(MutableMapping[str, str]):
         for name, value in pairs:
             lower = _KNOWN_NAMES.get(name) or name.lower()
             if lower in values:
-                self._index(lower, value)
+                self._add_another(lower, value)
             else:
                 values[lower] = value
         return self
@@ -154,12 +154,10 @@ class Headers(MutableMapping[str, str]):
             self._unpack()
             return getattr(self, name)
 
-    def _index(self, lower: str, value: str) -> None:
-        """Add a value under a name that is in lower case."""
-        known = self._dict.get(lower)
-        if known is None:
-            self._dict[lower] = value
-        elif isinstance(known, list):
+    def _add_another(self, lower: str, value: str) -> None:
+        """Add a value under a name, in lower case, that has some already."""
+        known = self._dict[lower]
+        if isinstance(known, list):
             known.append(value)
         else:
             self._dict[lower] = [known, value]
@@ -224,7 +222,7 @@ class Headers(MutableMapping[str, str]):
         if type(key) is not str:
             key = str.__str__(key)
         if lower in self._dict:
-            self._index(lower, value)
+            self._add_another(lower, value)
         else:
             self._dict[lower] = value
         self._list.append((key, value))

@@ -36,6 +36,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import (
     ConnectionClosedOK,
     InvalidHandshake,
+    InvalidMessage,
     InvalidOrigin,
     NegotiationError,
 )
@@ -434,6 +435,23 @@ async def test_overridden_methods_are_called(face: Face) -> None:
         "close", "connection_lost", "connection_made", "data_received",
         "handler", "handshake /p", "ping", "recv", "send",
     ]  # fmt: skip
+
+
+class HandsOff(WebSocketServerProtocol):
+    """A connection whose handler neither shakes hands nor goes on."""
+
+    async def handler(self) -> None:
+        self.transport.abort()
+
+
+async def test_handler_that_is_not_ours(face: Face) -> None:
+    async with face.serve(one, "localhost", 0, create_protocol=HandsOff) as server:
+        with pytest.raises((OSError, InvalidMessage, EOFError)):
+            await face.connect(uri_of(server))
+        # That its task has ended isn't an error of the handshake.
+        assert server.rejected == {"lost": 1}
+    # Nor does the server wait for it any more.
+    assert not server.live
 
 
 class ClientEverything(WebSocketClientProtocol):

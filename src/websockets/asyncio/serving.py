@@ -303,11 +303,12 @@ class ServerSide(FastConnection):
             self.ws_server.unregister(self)
 
     def _handler_ended(self, task: asyncio.Task[None]) -> None:
-        """Clean up after a task that was cancelled before it began."""
+        """Clean up after a task that didn't run :meth:`handler`, or not ours."""
         if task.cancelled() and not (self.opening or self.rejection or self.response):
+            # It was cancelled before it began.
             self.count_rejection("error")
             self.fail(CloseCode.INTERNAL_ERROR)
-            self.ws_server.unregister(self)
+        self.ws_server.unregister(self)
 
     def _handler_failed(self) -> None:
         """Say that the handler raised an exception, to the log and to the peer."""
