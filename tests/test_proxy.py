@@ -30,6 +30,7 @@ VALID: list[tuple[str, Proxy, str]] = [
     ("http://u:@h:1", Proxy("http", "h", 1, "u", ""), "http://h:1"),
     ("http://ü:%C3%9F%3a%2f@h", Proxy("http", "h", 80, "ü", "ß:/"), "http://h:80"),
     ("socks5://a%40b:%3Ac@h", Proxy("socks5", "h", 1080, "a@b", ":c"), "socks5://h:1080"),
+    ("socks5://a%3Ab:c@h", Proxy("socks5", "h", 1080, "a:b", "c"), "socks5://h:1080"),
 ]  # fmt: skip
 
 INVALID = [

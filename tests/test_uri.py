@@ -82,6 +82,7 @@ INVALID = [
     ("ws://:80/", "hostname isn't provided"),
     ("ws://u@h/", "username provided without password"),
     ("ws://@h/", "username provided without password"),
+    ("ws://a%3Ab:p@h/", "username must not contain a colon"),
     ("ws://h:99999/", "port isn't a number between 1 and 65535"),
     ("ws://h:0/", "port isn't a number between 1 and 65535"),
     ("ws://h:-1/", "port isn't a number between 1 and 65535"),

@@ -77,9 +77,6 @@ def _check_uri(uri: Any) -> None:
 
 def _check_request(uri: Any, address: str) -> None:
     client = _module("client").ClientProtocol(address)
-    if uri.user_info and ":" in uri.user_info[0]:
-        # Its colon can't be sent.
-        return
     request = client.connect()
     client.send_request(request)
     [written] = client.data_to_send()

@@ -13,7 +13,7 @@ from .datastructures import Headers
 from .exceptions import InvalidProxy, InvalidURI
 from .headers import build_authorization_basic, build_host
 from .http11 import USER_AGENT, Request
-from .uri import WebSocketURI, parse_uri
+from .uri import WebSocketURI, split_uri
 
 __all__ = ["Proxy", "get_proxy", "parse_proxy", "prepare_connect_request"]
 
@@ -93,7 +93,7 @@ def parse_proxy(proxy: str) -> Proxy:
         raise InvalidProxy(proxy, f"scheme isn't one of {', '.join(_DEFAULT_PORTS)}")
     try:
         # What follows the scheme has the same grammar.
-        parts = parse_uri(f"ws://{rest}")
+        parts = split_uri(f"ws://{rest}")
     except InvalidURI as exc:
         raise InvalidProxy(proxy, exc.msg) from None
     username, password = parts.user_info or (None, None)

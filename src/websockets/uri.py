@@ -18,7 +18,7 @@ from .exceptions import InvalidURI
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-__all__ = ["WebSocketURI", "parse_uri"]
+__all__ = ["WebSocketURI", "parse_uri", "split_uri"]
 
 # All of ASCII: what of it doesn't belong into a URI is refused or left alone, only
 # the rest is encoded.
@@ -98,6 +98,18 @@ def parse_uri(uri: str) -> WebSocketURI:
         InvalidURI: it isn't a WebSocket URI.
         TypeError: it isn't a ``str``.
 
+    """
+    parsed = split_uri(uri)
+    # RFC 7617, 2: it couldn't be told where such a name ends and the password begins.
+    if parsed.user_info and ":" in parsed.user_info[0]:
+        raise InvalidURI(uri, "username must not contain a colon")
+    return parsed
+
+
+def split_uri(uri: str) -> WebSocketURI:
+    """Take a URI apart as :func:`parse_uri` does, whatever its user name.
+
+    That of a SOCKS proxy may have a colon.
     """
     if not isinstance(uri, str):
         raise TypeError(f"uri must be a str; got {type(uri).__name__}")
