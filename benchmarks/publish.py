@@ -64,7 +64,10 @@ def make_context(document: Document) -> str:
     lines.append(f"rounds:   {plan['rounds']} of {plan['seconds']} s")
     for more in document.get(EXTENSIONS, []):
         for name in more["scenarios"]:
-            lines.append(f"and:      {more['rounds']} rounds more of {name}")
+            text = f"{more['rounds']} rounds more of {name}"
+            if "commit" in more:
+                text = f"{more['rounds']} rounds of {name} instead, at {more['commit']}"
+            lines.append(f"and:      {text}")
     load = ", ".join(f"{value:.1f}" for value in machine["load_average"])
     lines += [f"load:     {load} (before it began)", "environments:"]
     lines += show_environments(document["environments"]).splitlines()

@@ -93,6 +93,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--json", type=Path, metavar="FILE", help="write every run's figures there")
     add("--docs", action="store_true", help="everything, and write it into docs/")
     add("--extend", type=Path, metavar="FILE", help="add to the run of this JSON")
+    add("--anew", action="store_true", help="in it, take the place of earlier rounds")
     add("--quick", action="store_true", help="one short round; two scenarios, or those")
     add("--cap", type=int, metavar="N", help="at most N connections, to try it out")
     add("--no-pin", action="store_true", help="let the system choose processors")
@@ -310,23 +311,30 @@ def leave_out(plan: Plan, broken: dict[str, str]) -> tuple[Plan, dict[str, str]]
     return plan._replace(peers=peers, scenarios=scenarios), missing
 
 
-def extend(document: dict[str, Any], plan: Plan) -> dict[str, Any]:
+def extend(document: dict[str, Any], plan: Plan, anew: bool = False) -> dict[str, Any]:
     """Add more rounds of some scenarios and peers to an earlier run, and print it.
 
     Args:
         document: the earlier run, as its JSON file has it. It must have been made on
             this machine, and with the same environments.
         plan: what to add.
+        anew: whether to forget the earlier rounds of these scenarios, since what they
+            measured has changed.
 
     Raises:
-        ValueError: if the environments are others.
+        ValueError: if the environments are others, or a peer is left without rounds.
 
     """
+    if anew:
+        document = forget(document, plan)
     for name, now in describe_peers(plan).items():
         if json.loads(json.dumps(now, default=str)) != document["environments"][name]:
             raise ValueError(f"{name} isn't what was measured then")
     plan_then = Plan(**document["plan"])
-    first = 1 + max(run["round"] for run in document["runs"])
+    first = 1 + max((run["round"] for run in document["runs"]), default=-1)
+    added: dict[str, Any] = {"rounds": plan.rounds}
+    if anew:
+        added["commit"] = describe_machine()["commit"]
     runs, failures = measure_all(plan, first)
     runs = document["runs"] + runs
     failed = [tuple(failure[:3]) for failure in document["failures"]]
@@ -336,9 +344,31 @@ def extend(document: dict[str, Any], plan: Plan) -> dict[str, Any]:
     }
     more = [
         *document.get("more", []),
-        {"rounds": plan.rounds, "scenarios": plan.scenarios, "peers": plan.peers},
+        {**added, "scenarios": plan.scenarios, "peers": plan.peers},
     ]
     return {**document, "more": more, **conclude(plan_then, runs, failures)}
+
+
+def forget(document: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """Return a run without the scenarios of a plan, which has all its peers.
+
+    Raises:
+        ValueError: if it hasn't.
+
+    """
+    if left := set(document["plan"]["peers"]) - set(plan.peers):
+        raise ValueError(f"--anew needs all peers; missing: {', '.join(sorted(left))}")
+    gone = set(plan.scenarios)
+    others = [
+        {**item, "scenarios": [name for name in item["scenarios"] if name not in gone]}
+        for item in document.get("more", [])
+    ]
+    return {
+        **document,
+        "more": [item for item in others if item["scenarios"]],
+        "runs": [run for run in document["runs"] if run["scenario"] not in gone],
+        "failures": [item for item in document["failures"] if item[1] not in gone],
+    }
 
 
 def run_plan(plan: Plan, missing: dict[str, str]) -> dict[str, Any]:
@@ -390,7 +420,8 @@ def main() -> int | str:
         if options.extend is None:
             document = run_plan(plan, missing)
         else:
-            document = extend(json.loads(options.extend.read_text()), plan)
+            earlier = json.loads(options.extend.read_text())
+            document = extend(earlier, plan, options.anew)
         if options.json:
             write_json(options.json, document)
         if options.docs:

@@ -391,7 +391,7 @@ class TestReport:
         spec.loader.exec_module(run)
         versions = {"versions": {"uvloop": "1"}, "compiled": []}
         monkeypatch.setattr(run, "describe_environment", lambda name, _: versions)
-        rates = iter([30.0, 10.0])
+        rates = iter([30.0, 10.0, 50.0])
 
         def measure(*arguments: Any) -> dict[str, Any]:
             rate = next(rates)
@@ -407,6 +407,13 @@ class TestReport:
         [cell] = extended["cells"]
         assert (cell["rounds"], cell["figures"]["rate"]) == (2, 20.0)
         assert extended["more"][0]["rounds"] == 1
+        anew = run.extend(extended, plan, anew=True)
+        [cell] = anew["cells"]
+        assert (cell["rounds"], cell["figures"]["rate"]) == (1, 50.0)
+        [more] = anew["more"]
+        assert more["scenarios"] == ["connect/c32"] and more["commit"]
+        with pytest.raises(ValueError, match="missing: ours"):
+            run.extend(extended, plan._replace(peers=[]), anew=True)
         document["environments"]["ours"]["variables"] = {"OTHER": "1"}
         with pytest.raises(ValueError, match="ours isn't what was measured then"):
             run.extend(document, plan)
