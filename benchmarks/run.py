@@ -322,7 +322,7 @@ def extend(document: dict[str, Any], plan: Plan, anew: bool = False) -> dict[str
             measured has changed.
 
     Raises:
-        ValueError: if the environments are others, or a peer is left without rounds.
+        ValueError: if the environments are others, or not all rounds would be replaced.
 
     """
     if anew:
@@ -331,7 +331,7 @@ def extend(document: dict[str, Any], plan: Plan, anew: bool = False) -> dict[str
         if json.loads(json.dumps(now, default=str)) != document["environments"][name]:
             raise ValueError(f"{name} isn't what was measured then")
     plan_then = Plan(**document["plan"])
-    first = 1 + max((run["round"] for run in document["runs"]), default=-1)
+    first = 0 if anew else 1 + max(run["round"] for run in document["runs"])
     added: dict[str, Any] = {"rounds": plan.rounds}
     if anew:
         added["commit"] = describe_machine()["commit"]
@@ -350,14 +350,18 @@ def extend(document: dict[str, Any], plan: Plan, anew: bool = False) -> dict[str
 
 
 def forget(document: dict[str, Any], plan: Plan) -> dict[str, Any]:
-    """Return a run without the scenarios of a plan, which has all its peers.
+    """Return a run without a plan's scenarios; the plan has all its peers and loops.
 
     Raises:
         ValueError: if it hasn't.
 
     """
-    if left := set(document["plan"]["peers"]) - set(plan.peers):
-        raise ValueError(f"--anew needs all peers; missing: {', '.join(sorted(left))}")
+    for name, had, has in (
+        ("peers", document["plan"]["peers"], plan.peers),
+        ("loops", document["plan"]["loops"], plan.loops),
+    ):
+        if left := sorted(set(had) - set(has)):
+            raise ValueError(f"--anew needs all {name}; missing: {', '.join(left)}")
     gone = set(plan.scenarios)
     others = [
         {**item, "scenarios": [name for name in item["scenarios"] if name not in gone]}
@@ -411,6 +415,8 @@ def main() -> int | str:
     if options.list:
         list_tables()
         return 0
+    if options.anew and options.extend is None:
+        return "run.py: --anew needs --extend"
     try:
         plan = make_plan(options)
         broken = set_up(plan, options)

@@ -412,8 +412,9 @@ class TestReport:
         assert (cell["rounds"], cell["figures"]["rate"]) == (1, 50.0)
         [more] = anew["more"]
         assert more["scenarios"] == ["connect/c32"] and more["commit"]
-        with pytest.raises(ValueError, match="missing: ours"):
-            run.extend(extended, plan._replace(peers=[]), anew=True)
+        for change, missing in {"peers": "ours", "loops": "asyncio"}.items():
+            with pytest.raises(ValueError, match=f"{change}; missing: {missing}"):
+                run.extend(extended, plan._replace(**{change: []}), anew=True)
         document["environments"]["ours"]["variables"] = {"OTHER": "1"}
         with pytest.raises(ValueError, match="ours isn't what was measured then"):
             run.extend(document, plan)

@@ -116,7 +116,7 @@ class Headers(MutableMapping[str, str]):
 
     @classmethod
     def _of_checked(cls, pairs: list[tuple[str, str]]) -> Self:
-        """Make headers of pairs that a parser has checked; the list is kept."""
+        """Make headers of pairs that are known to be good; the list is kept."""
         self = cls.__new__(cls)
         self._list = pairs
         values = self._dict = {}

@@ -310,7 +310,8 @@ class Response:
                 has a character, such as a line break, that it can't have.
 
         """
-        line = _status_line(self.status_code, self.reason_phrase)
+        # What a subclass holds, not what it shows itself as.
+        line = _status_line(self.status_code, str.__str__(self.reason_phrase))
         return line + self.headers.serialize() + (self.body or b"")
 
 
@@ -465,6 +466,7 @@ class HandshakeReader:
         if not self._read_body():
             return None
         response.body = bytes(self._body)
+        self._body.clear()
         self._finish()
         return response
 

@@ -50,7 +50,7 @@ from .imports import lazy_import
 from .reader import MAX_FRAGMENTS, FrameReader
 from .speedups import build_frame, build_masked_frame
 from .typing import BytesLike, LoggerLike, Subprotocol
-from .utils import generate_mask, make_id
+from .utils import generate_mask, get_logger, make_id
 
 if TYPE_CHECKING:
     import uuid
@@ -126,7 +126,7 @@ class Protocol:
         logger: LoggerLike | None = None,
     ) -> None:
         if logger is None:
-            logger = logging.getLogger(self.logger_name)
+            logger = get_logger(self.logger_name)
         self._logger = logger
         self._wrap_logger: Callable[[LoggerLike], LoggerLike] | None = None
         self.debug = logger.isEnabledFor(logging.DEBUG)

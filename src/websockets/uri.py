@@ -109,7 +109,7 @@ def parse_uri(uri: str) -> WebSocketURI:
 def split_uri(uri: str) -> WebSocketURI:
     """Take a URI apart as :func:`parse_uri` does, whatever its user name.
 
-    That of a SOCKS proxy may have a colon.
+    That of a SOCKS proxy may have a colon. It raises the same exceptions.
     """
     if not isinstance(uri, str):
         raise TypeError(f"uri must be a str; got {type(uri).__name__}")

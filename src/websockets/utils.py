@@ -7,6 +7,9 @@ address is shown, names of connections, and limits that the environment may set.
 from __future__ import annotations
 
 import base64
+import binascii
+import functools
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,7 @@ __all__ = [
     "env_limit",
     "generate_key",
     "generate_mask",
+    "get_logger",
     "get_socket_name",
     "make_id",
 ]
@@ -48,7 +52,13 @@ def accept_key(key: str) -> str:
     # RFC 6455, 4.2.2, 5.4. No secret depends on SHA-1 here, so that systems that
     # forbid it for security purposes allow it.
     digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
+    return binascii.b2a_base64(digest, newline=False).decode()
+
+
+@functools.cache
+def get_logger(name: str) -> logging.Logger:
+    """Return what :func:`logging.getLogger` does, which is always the same one."""
+    return logging.getLogger(name)
 
 
 def make_id() -> uuid.UUID:

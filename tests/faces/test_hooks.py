@@ -448,9 +448,29 @@ async def test_handler_that_is_not_ours(face: Face) -> None:
     async with face.serve(one, "localhost", 0, create_protocol=HandsOff) as server:
         with pytest.raises((OSError, InvalidMessage, EOFError)):
             await face.connect(uri_of(server))
-        # That its task has ended isn't an error of the handshake.
-        assert server.rejected == {"lost": 1}
-    # Nor does the server wait for it any more.
+    # That its task has ended isn't an error of the handshake.
+    assert server.rejected == {"lost": 1}
+
+
+class PassesOn(WebSocketServerProtocol):
+    """A connection that outlives its handler."""
+
+    async def handler(self) -> None:
+        await self.handshake()
+        asyncio.get_running_loop().create_task(self.ws_handler(self))
+
+
+async def test_handler_that_passes_the_connection_on(face: Face) -> None:
+    """It counts until it is lost, and is closed with the server."""
+    async with face.serve(echo, "localhost", 0, create_protocol=PassesOn) as server:
+        client = await face.connect(uri_of(server))
+        await client.send("hello")
+        assert await client.recv() == "hello"
+        [connection] = server.live
+        assert connection.handler_task.done()
+        assert server.stats.messages_received == 1
+    await client.wait_closed()
+    assert client.close_code == 1001
     assert not server.live
 
 

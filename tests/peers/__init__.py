@@ -12,6 +12,7 @@ import importlib
 import os
 import pathlib
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -40,12 +41,15 @@ def hold_ports(count: int) -> Iterator[list[int]]:
     """Give ports for programs to listen on, which nobody else gets meanwhile.
 
     A port that is only known to be free may be another's by the time it's used: the
-    system hands them out to all who connect. It doesn't hand out those that are bound,
-    and whoever sets SO_REUSEADDR, as servers do, may listen there nevertheless.
+    system hands them out to all who connect. It doesn't hand out those that are bound;
+    on Linux, whoever sets SO_REUSEADDR, as servers do, may listen there nevertheless.
     """
     with contextlib.ExitStack() as stack:
         socks = [stack.enter_context(socket.socket()) for _ in range(count)]
         for sock in socks:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(("127.0.0.1", 0))
-        yield [sock.getsockname()[1] for sock in socks]
+        ports = [sock.getsockname()[1] for sock in socks]
+        if sys.platform != "linux":
+            stack.close()
+        yield ports

@@ -415,16 +415,21 @@ class Listener(Generic[ConnectionT]):
     async def _handlers_ended(self) -> None:
         """Wait until all connections are lost and all handlers have ended."""
         while self.live:
-            tasks = [
-                asyncio.ensure_future(connection.wait_closed())
-                if connection.handler_task is None
-                else connection.handler_task
-                for connection in self.live
-            ]
+            tasks = []
+            for connection in self.live:
+                task = connection.handler_task
+                if task is None or task.done():
+                    task = asyncio.ensure_future(connection.wait_closed())
+                tasks.append(task)
             await asyncio.wait(tasks)
             # Whoever ends unregisters itself; give a connection lost without
             # a handler the time to.
             await asyncio.sleep(0)
+            for connection in list(self.live):
+                task = connection.handler_task
+                if connection._lost and task is not None and task.done():
+                    # A subclass has a handler() of its own that doesn't.
+                    self.unregister(connection)
 
     def _running_server(self) -> asyncio.Server:
         if self._server is None:

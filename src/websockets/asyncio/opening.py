@@ -129,24 +129,26 @@ async def _respond(
         hooks.count_rejection("shutting_down")
         response = _unavailable(protocol)
     else:
+        closed = False
         answer = hooks.answer_request(request)
         if answer is not None and not isinstance(answer, Response):
             answer = await answer
+            # There was time for it.
+            closed = not hooks.is_serving()
         if answer is not None:
-            if answer.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            if answer.status_code == 101:
                 raise ValueError(
                     "process_request must return None to open the connection, "
                     "not a response with status 101"
                 )
             hooks.count_rejection("hook")
             response = answer
-        elif not hooks.is_serving():
-            # The server was closed meanwhile.
+        elif closed:
             hooks.count_rejection("shutting_down")
             response = _unavailable(protocol)
         else:
             response = protocol.accept(request)
-            if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            if response.status_code != 101:
                 hooks.count_rejection(reason_of(protocol.handshake_exc))
     finished = hooks.finish_response(request, response)
     return finished if isinstance(finished, Response) else await finished

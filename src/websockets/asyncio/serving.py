@@ -266,10 +266,10 @@ class ServerSide(FastConnection):
     async def handler(self) -> None:
         """Perform the handshake, run the handler, and close the connection."""
         try:
-            task = asyncio.current_task()
-            assert task is not None
-            # It has begun, and cleans up after itself.
-            task.remove_done_callback(self._handler_ended)
+            # The task has begun, and cleans up after itself.
+            asyncio.current_task().remove_done_callback(  # type: ignore[union-attr]
+                self._handler_ended
+            )
             self.opening = True
             opened = await self._opens()
             self.opening = False
@@ -303,12 +303,11 @@ class ServerSide(FastConnection):
             self.ws_server.unregister(self)
 
     def _handler_ended(self, task: asyncio.Task[None]) -> None:
-        """Clean up after a task that didn't run :meth:`handler`, or not ours."""
+        """Clean up after a task that was cancelled before it began."""
         if task.cancelled() and not (self.opening or self.rejection or self.response):
-            # It was cancelled before it began.
             self.count_rejection("error")
             self.fail(CloseCode.INTERNAL_ERROR)
-        self.ws_server.unregister(self)
+            self.ws_server.unregister(self)
 
     def _handler_failed(self) -> None:
         """Say that the handler raised an exception, to the log and to the peer."""

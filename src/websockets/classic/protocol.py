@@ -111,7 +111,8 @@ class WebSocketCommonProtocol(_Attributes, asyncio.BufferedProtocol):
         limits: Limits | None = None,
         protocol: Protocol | None = None,
     ) -> None:
-        check_max_size(max_size)
+        if type(max_size) is not int or max_size < 0:
+            check_max_size(max_size)
         if close_timeout is None:
             close_timeout = CLOSE_TIMEOUT if timeout is None else timeout
         if protocol is None:

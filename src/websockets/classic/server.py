@@ -171,7 +171,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         **kwargs: Any,
     ) -> None:
         protocol = ClassicServerProtocol(
-            origins=_with_none(origins),
+            origins=None if origins is None else _with_none(origins),
             hosts=hosts,
             extensions=extensions,
             subprotocols=subprotocols,
@@ -187,8 +187,12 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         self.available_subprotocols = subprotocols
         self.extra_headers = extra_headers
         self.server_header = server_header
-        self._process_request = as_hook("process_request", process_request)
-        self._select_subprotocol = as_hook("select_subprotocol", select_subprotocol)
+        # Most have none, and this is done for each connection.
+        self._process_request = self._select_subprotocol = None
+        if process_request is not None:
+            self._process_request = as_hook("process_request", process_request)
+        if select_subprotocol is not None:
+            self._select_subprotocol = as_hook("select_subprotocol", select_subprotocol)
         self._process_response = process_response
         self.origin: Origin | None = None
 
