@@ -425,11 +425,9 @@ class Listener(Generic[ConnectionT]):
             # Whoever ends unregisters itself; give a connection lost without
             # a handler the time to.
             await asyncio.sleep(0)
-            for connection in list(self.live):
-                task = connection.handler_task
-                if connection._lost and task is not None and task.done():
-                    # A subclass has a handler() of its own that doesn't.
-                    self.unregister(connection)
+            # Those of subclasses with a handler() of their own may not.
+            for connection in [item for item in self.live if item.has_ended()]:
+                self.unregister(connection)
 
     def _running_server(self) -> asyncio.Server:
         if self._server is None:

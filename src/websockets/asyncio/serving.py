@@ -203,6 +203,11 @@ class ServerSide(FastConnection):
         else:
             self.transport.abort()
 
+    def has_ended(self) -> bool:
+        """Tell whether the connection is lost and its handler has ended."""
+        task = self.handler_task
+        return self._lost and task is not None and task.done()
+
     def was_opened(self) -> bool:
         """Tell whether the opening handshake succeeded."""
         return self.response is not None and self.response.status_code == 101
