@@ -361,7 +361,8 @@ class _Output:
             assert writes.index(b"") == len(writes) - 1 and protocol.eof_sent
         data = b"".join(writes)
         assert len(data) <= unsent
-        failed = protocol.parser_exc is not None
+        # An answer has the reason that it answers, be it in the middle of a message.
+        failed = protocol.parser_exc is not None and protocol.close_rcvd is None
         frames = []
         while data:
             first, payload, data = self._split(data)
