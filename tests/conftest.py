@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from faces.support import FACES, Face, Logs, is_classic_only
+from peers import hold_ports
 from websockets.testing import VirtualClock, virtual_time
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -54,6 +55,13 @@ def _no_proxies() -> Iterator[None]:
             if name.lower().endswith("_proxy"):
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Give a port for a program to listen on."""
+    with hold_ports(1) as [port]:
+        yield port
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import ssl
 
 import pytest
 
+from peers import hold_ports
 from websockets.asyncio.client import connect
 from websockets.cli.failures import CommandError, one_line, why
 from websockets.datastructures import Headers
@@ -96,9 +97,7 @@ def test_statuses() -> None:
 
 
 async def test_what_event_loops_say_about_refused_connections() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
-    with pytest.raises(OSError) as raised:
+    with hold_ports(1) as [port], pytest.raises(OSError) as raised:
         await connect(f"ws://127.0.0.1:{port}/")
     assert why(raised.value) == REFUSED
 

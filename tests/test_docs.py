@@ -13,7 +13,6 @@ import re
 import runpy
 import shutil
 import signal
-import socket
 import ssl
 import threading
 import xml.etree.ElementTree
@@ -135,13 +134,6 @@ def folder(
 
 
 LOGGERS = ("websockets", "websockets.client", "websockets.server")
-
-
-@pytest.fixture
-def port() -> int:
-    """Return a port that is free."""
-    with socket.create_server(("localhost", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 def execute(block: Block, port: int, names: dict[str, Any] | None = None) -> None:

@@ -14,7 +14,6 @@ import re
 import runpy
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -130,13 +129,6 @@ needs_openssl = pytest.mark.skipif(
 )
 
 Run = Callable[..., list[str]]
-
-
-@pytest.fixture
-def port() -> int:
-    """Return a port that is free."""
-    with socket.create_server(("localhost", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture

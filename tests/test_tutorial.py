@@ -17,9 +17,7 @@ import pytest
 
 import websockets
 from peers.chromium import Page, find_chromium, open_page
-from test_examples import EXAMPLES, get, lines_until, needs_unix, port, started
-
-__all__ = ["port"]
+from test_examples import EXAMPLES, get, lines_until, needs_unix, started
 
 TUTORIAL = EXAMPLES / "tutorial"
 
