@@ -27,7 +27,7 @@ from faces.support import (
 )
 from websockets.asyncio import engine
 from websockets.asyncio.alarms import ACTIONS
-from websockets.asyncio.loops import loop_state
+from websockets.asyncio.loops import loop_state, throw
 from websockets.classic.protocol import WebSocketCommonProtocol
 from websockets.classic.server import WebSocketServerProtocol
 from websockets.exceptions import (
@@ -323,7 +323,7 @@ async def test_the_rest_of_a_large_message_is_read_for_whoever_waits() -> None:
 async def test_exits_of_directly_woken_tasks(clean_loop: list[Any]) -> None:
     """They're raised again from a callback of their own."""
     with pytest.raises(SystemExit):
-        engine._raise(SystemExit())
+        throw(SystemExit())
 
 
 # Ending.
@@ -602,6 +602,25 @@ async def test_closing_reads_what_was_held_back(opened: Opened) -> None:
     assert connection.close_rcvd is not None
     assert transport.calls[-1] == "close"
     await closing
+
+
+async def test_closing_reads_on_in_the_next_iteration(opened: Opened) -> None:
+    """Who floods a connection that closes must not keep others waiting.
+
+    uvloop reads up to 32 times in a row while there is something.
+    """
+    connection, transport = opened
+    closing = asyncio.create_task(connection.close())
+    await turns(1)
+    for _ in range(3):
+        deliver(connection, frame(1, b"x", mask=True))
+        assert not transport.reading
+        await turns(1)
+        assert transport.reading
+    deliver(connection, close_frame(1000, mask=True))
+    assert transport.calls[-1] == "close"
+    await closing
+    assert connection.close_code == 1000
 
 
 async def inflating() -> tuple[Any, FakeTransport]:

@@ -24,6 +24,8 @@ from faces.support import (
     until,
     uri_of,
 )
+from websockets.asyncio import listening
+from websockets.asyncio.transports import listen_on
 from websockets.classic.exceptions import InvalidStatusCode
 from websockets.datastructures import Headers
 from websockets.exceptions import (
@@ -458,3 +460,21 @@ async def test_a_pre_made_socket(face: Face) -> None:
         async with face.connect(uri_of(server)) as client:
             await client.send("a")
             assert await client.recv() == "a"
+
+
+async def test_how_many_wait_to_be_accepted(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than event loops have by default, unless the application says."""
+    given = []
+
+    async def listen(*args: Any, **options: Any) -> Any:
+        given.append(options["backlog"])
+        return await listen_on(*args, **options)
+
+    monkeypatch.setattr(listening, "listen_on", listen)
+    async with face.serve(echo, "localhost", 0):
+        pass
+    async with face.serve(echo, "localhost", 0, backlog=7):
+        pass
+    assert given == [256, 7]

@@ -31,7 +31,7 @@ import asyncio
 import collections
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..codes import CloseCode, Side, State
 from ..datastructures import pack
@@ -48,7 +48,7 @@ from ..typing import BytesLike, LoggerLike, Subprotocol
 from .alarms import ACTIONS
 from .counting import count
 from .logs import LoggerMaker, unwrap_logger
-from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state
+from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state, throw
 from .waiters import Waiter, release
 
 if TYPE_CHECKING:
@@ -269,8 +269,7 @@ class Engine:
             if isinstance(event, Request):
                 self.request = event
             else:
-                assert isinstance(event, Response)
-                self.response = event
+                self.response = cast(Response, event)
         if self._has_handshake() or protocol.handshake_exc:
             self.handshake_ready()
         if protocol.writes:
@@ -290,8 +289,7 @@ class Engine:
 
     def opened(self) -> None:
         """Begin the life of an open connection: pings, and what came early."""
-        loop = self._get_loop()
-        now = loop.time()
+        now = self._get_loop().time()
         self._session.clock.opened(now)
         self._session.meter = make_meter(self._settings.limits, self._session, now)
         self._arm()
@@ -446,7 +444,7 @@ class Engine:
             waiter.wake_now()
         except (SystemExit, KeyboardInterrupt) as exc:
             # Not every event loop lets these out of a read callback.
-            self.loop.call_soon(_raise, exc)
+            self.loop.call_soon(throw, exc)
         finally:
             self._corked = False
 
@@ -493,7 +491,6 @@ class Engine:
         transport = self.transport
         if transport is None:
             return
-
         if size > _COLLECT and len(writes) > 1:
             self._handed_over += sum(map(len, writes))
             self._write_large(writes)
@@ -738,7 +735,12 @@ class Engine:
 
     def _continue_closing(self) -> None:
         """Begin the closing handshake's deadline, and read what is left."""
-        if self._closing or self.protocol._state is CONNECTING:
+        state = self.protocol._state
+        if self._closing or state is CONNECTING:
+            if state is CLOSING and not self.protocol.discarding:
+                # Event loops may read on and on while there is something.
+                self._pause_reading()
+                self._get_loop().call_soon(self._resume_reading)
             return
         self._closing = True
         self._linger()
@@ -795,8 +797,3 @@ def default_to_none(cls: type, *names: str) -> None:
 default_to_none(Engine, "loop", "transport")
 
 _DATA_RECEIVED = Engine.data_received
-
-
-def _raise(exc: BaseException) -> None:
-    """Raise an exception from a callback of its own."""
-    raise exc

@@ -30,6 +30,11 @@ from .waiters import release
 
 __all__ = ["Listener"]
 
+#: Connections that wait to be accepted. Event loops have 100 of them, which are soon
+#: taken; and who finds no place tries again after a second. asyncio accepts as many at
+#: once, so that it can't be many more.
+_BACKLOG = 256
+
 #: Seconds that cancelled handlers have to clean up.
 _GRACE = 1
 
@@ -94,7 +99,8 @@ class Listener(Generic[ConnectionT]):
             host: where to listen, as for ``create_server()``.
             port: where to listen; 0 for any free port.
             options: arguments for the event loop's ``create_server()``, or for
-                ``create_unix_server()`` where ``unix`` is among them and true.
+                ``create_unix_server()`` where ``unix`` is among them and true. Unless
+                it's among them, ``backlog`` is 256.
 
         Raises:
             OSError: if it can't listen there.
@@ -102,6 +108,7 @@ class Listener(Generic[ConnectionT]):
         """
         loop = asyncio.get_running_loop()
         options = dict(options)
+        options.setdefault("backlog", _BACKLOG)
         if options.get("ssl") is not None and self.open_timeout:
             # The event loop's own is a minute.
             options.setdefault("ssl_handshake_timeout", self.open_timeout)

@@ -84,6 +84,11 @@ def _forget_closed_loops() -> None:
             _states.pop(loop, None)
 
 
+def throw(exc: BaseException) -> None:
+    """Raise an exception, from a callback of its own."""
+    raise exc
+
+
 class Member(Protocol):
     """What a connection must offer to share the loop's state."""
 
