@@ -20,6 +20,7 @@ from faces.support import (
     pass_time,
     port_of,
     raw_client,
+    server_tls,
     turns,
     until,
     uri_of,
@@ -465,11 +466,11 @@ async def test_a_pre_made_socket(face: Face) -> None:
 async def test_how_many_wait_to_be_accepted(
     face: Face, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More than event loops have by default, unless the application says."""
+    """Without TLS, more than event loops have, unless the application says."""
     given = []
 
     async def listen(*args: Any, **options: Any) -> Any:
-        given.append(options["backlog"])
+        given.append(options.get("backlog"))
         return await listen_on(*args, **options)
 
     monkeypatch.setattr(listening, "listen_on", listen)
@@ -477,4 +478,6 @@ async def test_how_many_wait_to_be_accepted(
         pass
     async with face.serve(echo, "localhost", 0, backlog=7):
         pass
-    assert given == [256, 7]
+    async with face.serve(echo, "localhost", 0, ssl=server_tls()):
+        pass
+    assert given == [256, 7, None]

@@ -30,9 +30,9 @@ from .waiters import release
 
 __all__ = ["Listener"]
 
-#: Connections that wait to be accepted. Event loops have 100 of them, which are soon
-#: taken; and who finds no place tries again after a second. asyncio accepts as many at
-#: once, so that it can't be many more.
+#: Connections that wait to be accepted. Event loops have 100 places, which are soon
+#: taken; and who finds none tries again after a second. asyncio accepts as many at a
+#: time, so that there can't be many more, and no more with TLS, which takes longer.
 _BACKLOG = 256
 
 #: Seconds that cancelled handlers have to clean up.
@@ -100,7 +100,7 @@ class Listener(Generic[ConnectionT]):
             port: where to listen; 0 for any free port.
             options: arguments for the event loop's ``create_server()``, or for
                 ``create_unix_server()`` where ``unix`` is among them and true. Unless
-                it's among them, ``backlog`` is 256.
+                it's among them, ``backlog`` is 256 without TLS.
 
         Raises:
             OSError: if it can't listen there.
@@ -108,7 +108,8 @@ class Listener(Generic[ConnectionT]):
         """
         loop = asyncio.get_running_loop()
         options = dict(options)
-        options.setdefault("backlog", _BACKLOG)
+        if options.get("ssl") is None:
+            options.setdefault("backlog", _BACKLOG)
         if options.get("ssl") is not None and self.open_timeout:
             # The event loop's own is a minute.
             options.setdefault("ssl_handshake_timeout", self.open_timeout)
