@@ -30,9 +30,8 @@ from .waiters import release
 
 __all__ = ["Listener"]
 
-#: Connections that wait to be accepted. Event loops have 100 places, which are soon
-#: taken; and who finds none tries again after a second. asyncio accepts as many at a
-#: time, so that there can't be many more, and no more with TLS, which takes longer.
+#: Connections that may wait to be accepted. Event loops have 100 places, which are soon
+#: taken; and who finds none tries again after a second.
 _BACKLOG = 256
 
 #: Seconds that cancelled handlers have to clean up.
@@ -100,7 +99,7 @@ class Listener(Generic[ConnectionT]):
             port: where to listen; 0 for any free port.
             options: arguments for the event loop's ``create_server()``, or for
                 ``create_unix_server()`` where ``unix`` is among them and true. Unless
-                it's among them, ``backlog`` is 256 without TLS.
+                it's among them, ``backlog`` is 256 where that costs nothing.
 
         Raises:
             OSError: if it can't listen there.
@@ -108,7 +107,8 @@ class Listener(Generic[ConnectionT]):
         """
         loop = asyncio.get_running_loop()
         options = dict(options)
-        if options.get("ssl") is None:
+        if not isinstance(loop, asyncio.SelectorEventLoop):
+            # That accepts as many in one iteration, which had better not be more.
             options.setdefault("backlog", _BACKLOG)
         if options.get("ssl") is not None and self.open_timeout:
             # The event loop's own is a minute.
