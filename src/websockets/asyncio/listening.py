@@ -98,8 +98,8 @@ class Listener(Generic[ConnectionT]):
             host: where to listen, as for ``create_server()``.
             port: where to listen; 0 for any free port.
             options: arguments for the event loop's ``create_server()``, or for
-                ``create_unix_server()`` where ``unix`` is among them and true. Unless
-                it's among them, ``backlog`` is 256 where that costs nothing.
+                ``create_unix_server()`` where ``unix`` is among them and true.
+                ``backlog`` is 256 unless given; on asyncio's own event loops, 100.
 
         Raises:
             OSError: if it can't listen there.
@@ -108,7 +108,7 @@ class Listener(Generic[ConnectionT]):
         loop = asyncio.get_running_loop()
         options = dict(options)
         if not isinstance(loop, asyncio.SelectorEventLoop):
-            # That accepts as many in one iteration, which had better not be more.
+            # That one accepts as many in one iteration as may wait: no more, then.
             options.setdefault("backlog", _BACKLOG)
         if options.get("ssl") is not None and self.open_timeout:
             # The event loop's own is a minute.

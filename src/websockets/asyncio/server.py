@@ -266,7 +266,8 @@ def serve(
         create_connection: makes connections: a subclass of
             :class:`ServerConnection`, or a function with its arguments.
         kwargs: arguments for the event loop's ``create_server()``: ``sock``,
-            ``ssl``, ``reuse_port``, ``start_serving``...
+            ``ssl``, ``reuse_port``, ``start_serving``, ``backlog`` (100; 256 on event
+            loops other than asyncio's)...
 
     Raises:
         OSError: if the server can't listen there.

@@ -111,6 +111,7 @@ class WebSocketCommonProtocol(_Attributes, asyncio.BufferedProtocol):
         limits: Limits | None = None,
         protocol: Protocol | None = None,
     ) -> None:
+        # As it mostly is; this is done for each connection.
         if type(max_size) is not int or max_size < 0:
             check_max_size(max_size)
         if close_timeout is None:

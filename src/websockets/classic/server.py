@@ -567,7 +567,8 @@ class Serve:
         shutdown_timeout: seconds for closing the server; None for no limit. See
             :meth:`WebSocketServer.close`.
         kwargs: arguments for the event loop's ``create_server()``: ``sock``,
-            ``ssl``, ``reuse_port``, ``start_serving``... Older spellings are
+            ``ssl``, ``reuse_port``, ``start_serving``, ``backlog`` (100; 256 on event
+            loops other than asyncio's)... Older spellings are
             accepted too: ``klass``, ``timeout``, ``loop``, ``legacy_recv``. So are
             ``process_response`` and ``create_connection`` of the modern
             :func:`~websockets.asyncio.server.serve`; the latter makes everything
