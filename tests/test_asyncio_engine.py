@@ -27,7 +27,7 @@ from faces.support import (
 )
 from websockets.asyncio import engine
 from websockets.asyncio.alarms import ACTIONS
-from websockets.asyncio.loops import loop_state, throw
+from websockets.asyncio.loops import LoopState, loop_state, throw
 from websockets.classic.protocol import WebSocketCommonProtocol
 from websockets.classic.server import WebSocketServerProtocol
 from websockets.exceptions import (
@@ -621,6 +621,46 @@ async def test_closing_reads_on_in_the_next_iteration(opened: Opened) -> None:
     assert transport.calls[-1] == "close"
     await closing
     assert connection.close_code == 1000
+
+
+async def test_who_has_read_much_lets_others_read(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvloop reads a connection up to 32 times in a row while there is something."""
+    connection, transport = opened
+    shared = LoopState(asyncio.get_running_loop())
+    shared._reads_once = False
+    monkeypatch.setattr(connection, "_shared", shared)
+    parts = [frame(2, bytes(2**14), mask=True) for _ in range(4)]
+    shared.had_enough(2**30)
+    deliver(connection, frame(2, b"small", mask=True))
+    assert transport.reading
+    deliver(connection, parts[0])
+    assert not transport.reading
+    # Whatever else happens in this iteration.
+    for _ in "ab":
+        await connection.recv()
+    connection._pause_reading()
+    connection._resume_reading()
+    assert not transport.reading
+    await turns(1)
+    assert transport.reading
+    # Nor does it read on when nobody takes the messages.
+    shared.had_enough(2**30)
+    deliver(connection, parts[1])
+    connection._pause_reading()
+    await turns(1)
+    assert not transport.reading
+    connection._resume_reading()
+    assert transport.reading
+    # A connection that is lost reads no more.
+    shared.had_enough(2**30)
+    deliver(connection, parts[2])
+    transport.calls.append("close")
+    before = list(transport.calls)
+    deliver(connection, parts[3])
+    await turns(2)
+    assert transport.calls == before
 
 
 async def inflating() -> tuple[Any, FakeTransport]:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 import weakref
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -25,6 +26,10 @@ class Member:
     def __init__(self) -> None:
         self.flushed = 0
         self.checked: list[float] = []
+        self.read = 0
+
+    def read_in_turn(self) -> None:
+        self.read += 1
 
     def flush_collected(self) -> None:
         self.flushed += 1
@@ -82,6 +87,50 @@ def test_loops_that_have_two_reads_in_flight() -> None:
     loop = Proactor()
     assert not loop_state(loop).shares_reads
     loop.close()
+
+
+async def test_connections_read_on_in_the_next_iteration() -> None:
+    state = LoopState(asyncio.get_running_loop())
+    state._reads_once = False
+    assert not state.had_enough(loops._ENOUGH - 1)
+    assert state.had_enough(1)
+    one, other = Member(), Member()
+    state.read_later(one)
+    state.read_later(other)
+    assert one.read == other.read == 0
+    await turns(1)
+    assert one.read == other.read == 1
+    assert not state.had_enough(loops._ENOUGH - 1)
+    await turns(1)
+    state.read_later(one)
+    await turns(2)
+    assert (one.read, other.read) == (2, 1)
+
+
+@pytest.mark.parametrize("at_once", [2**14, 2**20])
+async def test_event_loops_that_read_once_need_no_turns(at_once: int) -> None:
+    loop = asyncio.get_running_loop()
+    state = LoopState(loop)
+    enough = any(state.had_enough(at_once) for _ in range(500))
+    assert enough is not isinstance(loop, asyncio.SelectorEventLoop)
+
+
+async def test_a_connection_that_fails_to_read_on_is_reported() -> None:
+    class Failing(Member):
+        def read_in_turn(self) -> None:
+            raise OSError("broken")
+
+    loop = asyncio.get_running_loop()
+    state = LoopState(loop)
+    told: list[Any] = []
+    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    member = Member()
+    state.read_later(Failing())
+    state.read_later(member)
+    await turns(2)
+    loop.set_exception_handler(None)
+    assert [str(exc) for exc in told] == ["broken"]
+    assert member.read == 1
 
 
 async def test_flushing_in_the_next_iteration() -> None:

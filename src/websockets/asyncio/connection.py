@@ -26,7 +26,9 @@ from ..protocol import Protocol
 from ..session.inbox import Fragments
 from ..session.limits import Limits
 from ..session.settings import Settings, make_settings
+from ..session.stats import ConnectionStats
 from ..typing import Data
+from .counting import count
 from .engine import Engine, default_to_none
 from .loops import check_loop
 from .streaming import MessageStream
@@ -100,6 +102,53 @@ class Connection(Engine):
         super().__init__(protocol, settings)
 
     # What is known of the connection.
+
+    @property
+    def local_address(self) -> Any:
+        """
+        Address of this end: what the socket's ``getsockname()`` returns.
+
+        None if the connection isn't established yet.
+        """
+        return self._extra_info("sockname")
+
+    @property
+    def remote_address(self) -> Any:
+        """
+        Address of the other end: what the socket's ``getpeername()`` returns.
+
+        None if the connection isn't established yet.
+        """
+        return self._extra_info("peername")
+
+    def _extra_info(self, name: str) -> Any:
+        return None if self.transport is None else self.transport.get_extra_info(name)
+
+    @property
+    def latency(self) -> float:
+        """Seconds between the last answered ping and its pong; 0 before that."""
+        return self._session.pings.latency
+
+    @property
+    def close_code(self) -> int | None:
+        """Close code received; None while open, 1006 without a close frame."""
+        return self.protocol.close_code
+
+    @property
+    def close_reason(self) -> str | None:
+        """Close reason received; None while open, empty without one."""
+        return self.protocol.close_reason
+
+    @property
+    def stats(self) -> ConnectionStats:
+        """What the connection has counted so far; a new object each time."""
+        return count(self)
+
+    def __repr__(self) -> str:
+        """Show what the connection is, where to, and its state."""
+        name, state = type(self).__name__, self.protocol.state.name
+        peer = self.remote_address
+        return f"<{name} {state}{f' {peer}' if peer else ''} at {id(self):#x}>"
 
     @property
     def ping_interval(self) -> float | None:

@@ -8,7 +8,7 @@ from .waiters cimport Waiter
 # The module's names for these, out of reach of Python.
 cdef int _OPERATIONS
 cdef double _TURN
-cdef long long _COLLECT
+cdef long long _COLLECT, _LARGE
 cdef object CONNECTING, OPEN, CLOSING, CLOSED, current_task
 
 cdef class Engine:
@@ -23,7 +23,7 @@ cdef class Engine:
     cdef public Waiter _recv_waiter
     cdef public bytearray _buffer
     cdef public object _view
-    cdef public bint opening, _handshake_timed_out, _copies, _in_place, _reading_paused, _reading_on, _reading_suspended, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
+    cdef public bint opening, _handshake_timed_out, _copies, _in_place, _reading_paused, _reading_on, _reading_suspended, _resting, _corked, _dirty, _gathers, _writing_paused, _writing_finished, _closing, _lost
     cdef public int _budget
     cdef public double _turn_began
     cdef public long long _handed_over, _reading_pauses, _writing_pauses
@@ -34,5 +34,6 @@ cdef class Engine:
     cdef _wake(self, Waiter waiter)
     cdef _written(self)
     cdef _renew_turn(self)
+    cdef _take_turns(self, Py_ssize_t nbytes)
     @cython.locals(protocol=Protocol, writes=list, data=bytes)
     cdef _flush(self)

@@ -43,10 +43,8 @@ from ..session.inbox import Inbox
 from ..session.meter import Meter, make_meter
 from ..session.session import Session
 from ..session.settings import Settings
-from ..session.stats import ConnectionStats
 from ..typing import BytesLike, LoggerLike, Subprotocol
 from .alarms import ACTIONS
-from .counting import count
 from .logs import LoggerMaker, unwrap_logger
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state, throw
 from .waiters import Waiter, release
@@ -62,6 +60,9 @@ CONNECTING, OPEN, CLOSING, CLOSED = State
 _OPERATIONS = 64
 #: Seconds that a task may go on without waiting.
 _TURN = 0.002
+
+#: Bytes read at once that are counted, so that small messages cost nothing more.
+_LARGE = 2**14
 
 #: Bytes that are collected at most before they are handed to the transport.
 _COLLECT = 2**16
@@ -126,6 +127,7 @@ class Engine:
         self._reading_paused = False
         self._reading_on = False
         self._reading_suspended = False
+        self._resting = False
         self._budget = _OPERATIONS
         self._turn_began = 0.0
         # Writing.
@@ -191,53 +193,6 @@ class Engine:
     @subprotocol.setter
     def subprotocol(self, value: Subprotocol | None) -> None:
         self.protocol.subprotocol = value
-
-    @property
-    def local_address(self) -> Any:
-        """
-        Address of this end: what the socket's ``getsockname()`` returns.
-
-        None if the connection isn't established yet.
-        """
-        return self._extra_info("sockname")
-
-    @property
-    def remote_address(self) -> Any:
-        """
-        Address of the other end: what the socket's ``getpeername()`` returns.
-
-        None if the connection isn't established yet.
-        """
-        return self._extra_info("peername")
-
-    def _extra_info(self, name: str) -> Any:
-        return None if self.transport is None else self.transport.get_extra_info(name)
-
-    @property
-    def latency(self) -> float:
-        """Seconds between the last answered ping and its pong; 0 before that."""
-        return self._session.pings.latency
-
-    @property
-    def close_code(self) -> int | None:
-        """Close code received; None while open, 1006 without a close frame."""
-        return self.protocol.close_code
-
-    @property
-    def close_reason(self) -> str | None:
-        """Close reason received; None while open, empty without one."""
-        return self.protocol.close_reason
-
-    @property
-    def stats(self) -> ConnectionStats:
-        """What the connection has counted so far; a new object each time."""
-        return count(self)
-
-    def __repr__(self) -> str:
-        """Show what the connection is, where to, and its state."""
-        name, state = type(self).__name__, self.protocol.state.name
-        peer = self.remote_address
-        return f"<{name} {state}{f' {peer}' if peer else ''} at {id(self):#x}>"
 
     # The opening handshake; see the opening module.
 
@@ -366,6 +321,8 @@ class Engine:
         else:
             self._session.receive(buffer, nbytes)
             self._pump()
+        if nbytes >= _LARGE and not self._lost:
+            self._take_turns(nbytes)
 
     def data_received(self, data: bytes) -> None:
         """
@@ -633,7 +590,27 @@ class Engine:
         if self._reading_suspended:
             return
         self._reading_paused = False
-        if not self.transport.is_closing():
+        if not (self._resting or self.transport.is_closing()):
+            self.transport.resume_reading()
+
+    def _take_turns(self, nbytes: int) -> None:
+        """Have others read, too, if that's enough for this iteration."""
+        assert self._shared is not None
+        if self._shared.had_enough(nbytes):
+            self._stop_for_now()
+
+    def _stop_for_now(self) -> None:
+        """Read no more in this iteration; event loops may go on and on."""
+        if not self._resting and not self.transport.is_closing():
+            self._resting = True
+            self.transport.pause_reading()
+            assert self._shared is not None
+            self._shared.read_later(self)
+
+    def read_in_turn(self) -> None:
+        """Go on reading in another iteration, unless something else forbids it."""
+        self._resting = False
+        if not (self._reading_paused or self.transport.is_closing()):
             self.transport.resume_reading()
 
     def _read_held(self) -> None:
@@ -738,9 +715,8 @@ class Engine:
         state = self.protocol._state
         if self._closing or state is CONNECTING:
             if state is CLOSING and not self.protocol.discarding:
-                # Event loops may read on and on while there is something.
-                self._pause_reading()
-                self._get_loop().call_soon(self._resume_reading)
+                # There may be much to look at that serves nobody.
+                self._stop_for_now()
             return
         self._closing = True
         self._linger()

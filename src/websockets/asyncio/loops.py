@@ -56,6 +56,11 @@ def check_loop(loop: asyncio.AbstractEventLoop | None) -> None:
 #: too long if all frames were empty.
 BUFFER_SIZE = 2**17 if compiled else 2**16 + 2**10
 
+#: Bytes that connections read in one iteration before each rests after its next read.
+#: That's for event loops that read the same connection again and again while there is
+#: something to read, as uvloop does up to 32 times.
+_ENOUGH = 2**21 if compiled else 2**18
+
 #: Deadlines looked at before other callbacks of the event loop have their turn.
 _DEADLINES_PER_TURN = 256
 
@@ -98,6 +103,9 @@ class Member(Protocol):
     def check_deadlines(self, now: float) -> None:
         """Do what is due."""
 
+    def read_in_turn(self) -> None:
+        """Read again, since an iteration has passed."""
+
 
 class Deadline:
     """A place in the queue of deadlines; its member is None when it's void."""
@@ -132,12 +140,16 @@ class LoopState:
 
     __slots__ = (
         "_context",
+        "_counting",
         "_deadlines",
         "_dirty",
         "_handle",
         "_handle_at",
         "_loop",
         "_number",
+        "_reads_once",
+        "_received",
+        "_resting",
         "_void",
         "buffer",
         "clock",
@@ -153,6 +165,13 @@ class LoopState:
         self.shares_reads = not hasattr(loop, "_proactor")
         self.clock: Callable[[], float] = time.perf_counter
         self._context = contextvars.Context()
+        # asyncio's own event loops read each connection once in an iteration.
+        self._reads_once = isinstance(
+            loop, (asyncio.SelectorEventLoop, getattr(asyncio, "ProactorEventLoop", ()))
+        )
+        self._received = 0
+        self._counting = False
+        self._resting: list[Member] = []
         self._dirty: list[Member] = []
         self._deadlines: list[Deadline] = []
         self._number = 0
@@ -160,14 +179,53 @@ class LoopState:
         self._handle: asyncio.TimerHandle | None = None
         self._handle_at = float("inf")
 
+    # Reading.
+
+    def had_enough(self, nbytes: int) -> bool:
+        """
+        Tell whether connections have read enough in this iteration.
+
+        Args:
+            nbytes: how many more bytes were read at once.
+
+        """
+        if self._reads_once:
+            return False
+        if not self._counting:
+            self._counting = True
+            self._call_soon(self._read_on)
+        self._received += nbytes
+        return self._received >= _ENOUGH
+
+    def read_later(self, member: Member) -> None:
+        """Have a connection read again in the next iteration."""
+        self._resting.append(member)
+        if not self._counting:
+            self._counting = True
+            self._call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Count anew: it's another iteration."""
+        self._counting = False
+        self._received = 0
+        resting, self._resting = self._resting, []
+        for member in resting:
+            try:
+                member.read_in_turn()
+            except Exception as exc:
+                self._report(exc)
+
+    def _call_soon(self, callback: Callable[[], None]) -> None:
+        loop = self._loop()
+        assert loop is not None
+        loop.call_soon(callback, context=self._context)
+
     # Writing.
 
     def flush_soon(self, member: Member) -> None:
         """Flush a connection in the next iteration."""
         if not self._dirty:
-            loop = self._loop()
-            assert loop is not None
-            loop.call_soon(self._flush, context=self._context)
+            self._call_soon(self._flush)
         self._dirty.append(member)
 
     def _flush(self) -> None:
