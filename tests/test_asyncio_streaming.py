@@ -254,12 +254,15 @@ class TestOthers:
         for _ in range(11):
             assert transport.reading
             deliver(connection, part(bytes(100_000)))
+            # So much at once would be enough for any iteration.
+            await turns(1)
         assert not transport.reading
         # Whoever takes it as a whole needs the rest of it.
         whole = asyncio.create_task(connection.recv())
         await turns(2)
         assert transport.reading
         deliver(connection, part(bytes(100_000)))
+        await turns(1)
         assert transport.reading
         deliver(connection, part(bytes(100_000), last=True))
         assert len(await whole) == 1_300_001

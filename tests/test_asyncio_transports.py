@@ -351,6 +351,35 @@ async def test_the_real_one(face: Face, monkeypatch: pytest.MonkeyPatch) -> None
                 assert module.startswith("aiofastnet") == serves
 
 
+async def test_tls_is_started_by_whose_transports_they_are(
+    face: Face, library: FakeLibrary, insisting: None
+) -> None:
+    loop = asyncio.get_running_loop()
+    is_stock = isinstance(loop, asyncio.SelectorEventLoop)
+    async with face.serve(echo, "localhost", 0, ssl=server_tls()) as server:
+        uri = uri_of(server, scheme="wss")
+        async with face.connect(uri, ssl=client_tls()) as client:
+            await client.send("a")
+            assert await client.recv() == "a"
+    names = [name for name, _ in library.called]
+    expected = ["create_server", "create_connection", "start_tls"]
+    assert names == (expected if is_stock else [])
+    assert all("ssl" not in options for name, options in library.called[::2])
+
+
+async def test_event_loops_that_start_tls_in_ways_unknown(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They're given the TLS arguments, and make all of it."""
+    monkeypatch.setattr(transports, "_find_tls", lambda loop, library: None)
+    async with face.serve(echo, "localhost", 0, ssl=server_tls()) as server:
+        uri = uri_of(server, scheme="wss")
+        async with face.connect(uri, ssl=client_tls()) as client:
+            await client.send("a")
+            assert await client.recv() == "a"
+            assert not server.securing
+
+
 class StandIn:
     """Takes the place of an event loop, where one address is concerned."""
 

@@ -145,19 +145,22 @@ class Arena:
         """Do something so many times at once."""
         await asyncio.gather(*(one(index) for index in range(number)))
 
-    async def watch_end(self, peer: Peer, within: float = 15) -> None:
+    async def watch_end(
+        self, peer: Peer, within: float = 15, *, encrypted: bool = False
+    ) -> None:
         """
         Read to the end, and note what it was.
 
         That is "101" ... "503" if the last thing that came was a response, "close
         1009" for a close frame with that code, "end" for nothing of the sort, "reset",
-        or "still open" if there was no end ``within`` so many seconds.
+        or "still open" if there was no end ``within`` so many seconds. What comes
+        ``encrypted`` isn't looked at.
         """
         tail = b""
         try:
             async with asyncio.timeout(within):
                 while data := await peer.reader.read(2**16):
-                    tail = (tail + data)[-(2**12) :]
+                    tail = b"" if encrypted else (tail + data)[-(2**12) :]
             self.ends[describe(tail)] += 1
         except TimeoutError:
             self.ends["still open"] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import ssl
 
 from arena import REQUEST, Arena, attack, drip
 
@@ -133,20 +134,59 @@ async def refused(arena: Arena) -> None:
     await arena.all(500, one)
 
 
-# asyncio takes 256 KiB for each TLS handshake, of which we know nothing yet.
-@attack(
-    "silent where TLS is spoken",
-    ends=CUT,
-    options={"ssl": True, **QUICK},
-    memory=400,
-)
+@attack("silent where TLS is spoken", ends=CUT, options={"ssl": True, **QUICK})
 async def silent_tls(arena: Arena) -> None:
     """Connect, and don't begin TLS."""
 
     async def one(index: int) -> None:
         await arena.watch_end(await arena.connect(tls=False))
 
-    await arena.all(1000, one)
+    await arena.all(MANY, one)
+
+
+@attack("half a ClientHello each", ends=CUT, options={"ssl": True, **QUICK})
+async def half_hello(arena: Arena) -> None:
+    """Begin TLS, and stop in the middle of the first record."""
+    hello = client_hello()
+
+    async def one(index: int) -> None:
+        peer = await arena.connect(tls=False)
+        await peer.write(hello[: len(hello) // 2])
+        await arena.watch_end(peer)
+
+    await arena.all(MANY, one)
+
+
+# asyncio takes 256 KiB for the TLS of each connection; and each costs the server a
+# signature, with the others in line behind it.
+@attack(
+    "a ClientHello, and no more",
+    ends=CUT,
+    options={"ssl": True, **QUICK},
+    memory=400,
+    latency=1000,
+)
+async def hello_only(arena: Arena) -> None:
+    """Begin TLS, and don't go on."""
+    hello = client_hello()
+
+    async def one(index: int) -> None:
+        peer = await arena.connect(tls=False)
+        with contextlib.suppress(OSError):
+            await peer.write(hello)
+        await arena.watch_end(peer, encrypted=True)
+
+    await arena.all(MANY, one)
+
+
+def client_hello() -> bytes:
+    """Return what a client's TLS handshake begins with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    outgoing = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
 
 
 @attack("connections that come and go", ends={"gone"})

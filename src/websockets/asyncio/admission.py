@@ -19,7 +19,7 @@ from __future__ import annotations
 import collections
 import http
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..exceptions import (
     InvalidHandshake,
@@ -31,6 +31,7 @@ from ..exceptions import (
     SecurityError,
 )
 from ..session.limits import DEFAULT_LIMITS, Limits
+from ..typing import StatusLike
 
 if TYPE_CHECKING:
     from .serving import ServerSide
@@ -71,6 +72,26 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
+class HalfOpen(Protocol):
+    """
+    A connection whose request hasn't come, or that was refused.
+
+    Attributes:
+        transport: its transport.
+
+    """
+
+    transport: Any
+
+    def count_rejection(self, reason: str) -> None:
+        """Take note of why the handshake fails; the first time counts."""
+
+    def turn_away(
+        self, status: StatusLike, text: str, retry_after: float | None
+    ) -> None:
+        """Refuse the connection."""
+
+
 class Admission:
     """
     A server's caps, and what they're compared with.
@@ -83,8 +104,9 @@ class Admission:
         rejected: how many handshakes failed for which reason; see
             :func:`reason_of`. Others are "connections", "address", "handshakes" and
             "handshake_bytes" for the caps, "hook" for what ``process_request``
-            answered, "error" for exceptions of hooks, "timeout", "shutting_down",
-            and "lost" for those that left by themselves.
+            answered, "error" for exceptions of hooks, "tls" for TLS handshakes that
+            failed, "timeout", "shutting_down", and "lost" for those that left by
+            themselves.
 
     """
 
@@ -102,14 +124,14 @@ class Admission:
         # Refused connections that haven't left yet, oldest first.
         self._leaving: collections.OrderedDict[Any, None] = collections.OrderedDict()
 
-    def arrived(self, connection: ServerSide) -> None:
+    def arrived(self, connection: HalfOpen) -> None:
         """Take note of a connection that was accepted: it is half-open now."""
         self._waiting[connection] = None
         limit = self.limits.handshakes
         if limit is not None and len(self._waiting) > limit:
             self._turn_away(next(iter(self._waiting)), "handshakes")
 
-    def received(self, connection: ServerSide, size: int) -> None:
+    def received(self, connection: HalfOpen, size: int) -> None:
         """Take note of so many more bytes of a request that isn't complete."""
         if connection not in self._waiting:
             return
@@ -119,7 +141,7 @@ class Admission:
         while limit is not None and self._bytes > limit:
             self._turn_away(next(iter(self._partial)), "handshake_bytes")
 
-    def settle(self, connection: ServerSide) -> None:
+    def settle(self, connection: HalfOpen) -> None:
         """Take note of a connection that isn't half-open any more."""
         self._waiting.pop(connection, None)
         self._bytes -= self._partial.pop(connection, 0)
@@ -152,7 +174,7 @@ class Admission:
         self._addresses[address] += 1
         return True
 
-    def left(self, connection: ServerSide) -> None:
+    def left(self, connection: HalfOpen) -> None:
         """Take note of a connection that has ended."""
         self.settle(connection)
         self._leaving.pop(connection, None)
@@ -162,7 +184,7 @@ class Admission:
             if not self._addresses[address]:
                 del self._addresses[address]
 
-    def _turn_away(self, connection: ServerSide, reason: str) -> None:
+    def _turn_away(self, connection: HalfOpen, reason: str) -> None:
         """Refuse a connection, as cheaply as can be."""
         self.settle(connection)
         connection.count_rejection(reason)

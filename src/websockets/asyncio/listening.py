@@ -8,6 +8,7 @@ wait for their handlers, and end by force what outlives the deadline.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 import socket
@@ -25,6 +26,7 @@ from .admission import Admission
 from .arguments import check_connection
 from .opening import refuse
 from .serving import ServerSide
+from .tls import TLSHandshake, TLSStarter, TLSTurns
 from .transports import listen_on
 from .waiters import release
 
@@ -60,6 +62,8 @@ class Listener(Generic[ConnectionT]):
         logger: logger for this server.
         live: the connections, from the moment they're accepted until their
             handler has ended.
+        securing: TLS handshakes under way.
+        turns: when those begin.
         admission: who gets in.
         open_timeout: seconds for the opening handshake; None for no limit.
         shutdown_timeout: seconds for closing the server, where :meth:`close` isn't
@@ -73,6 +77,8 @@ class Listener(Generic[ConnectionT]):
     def __init__(self, logger: LoggerLike | None = None) -> None:
         self.logger = logger or logging.getLogger("websockets.server")
         self.live: set[ConnectionT] = set()
+        self.securing: set[TLSHandshake] = set()
+        self.turns = TLSTurns()
         self.admission = Admission()
         self._totals = Totals()
         self._server: asyncio.Server | None = None
@@ -122,6 +128,10 @@ class Listener(Generic[ConnectionT]):
                 # The event loop would leave the socket open.
                 return _Refusal()
 
+        def secure(start: TLSStarter) -> Callable[[], TLSHandshake]:
+            return functools.partial(TLSHandshake, self, make, start)
+
+        options["secure"] = secure
         if options.pop("unix", False):
             server = await listen_on(loop, "create_unix_server", make, **options)
         else:
@@ -169,7 +179,7 @@ class Listener(Generic[ConnectionT]):
         return self._totals.with_live(
             [connection.stats for connection in live],
             connections=states.count(State.OPEN),
-            handshakes=states.count(State.CONNECTING),
+            handshakes=states.count(State.CONNECTING) + len(self.securing),
             accepted=sum(connection.was_opened() for connection in live),
             rejected=self.rejected,
         )
@@ -402,6 +412,8 @@ class Listener(Generic[ConnectionT]):
 
     def _end_handshakes(self) -> Sequence[ConnectionT]:
         """Refuse handshakes under way; return the other connections."""
+        for handshake in list(self.securing):
+            handshake.refuse()
         others = []
         for connection in list(self.live):
             if connection.protocol.state is not State.CONNECTING:

@@ -94,14 +94,18 @@ def throw(exc: BaseException) -> None:
     raise exc
 
 
-class Member(Protocol):
+class Punctual(Protocol):
+    """What has deadlines."""
+
+    def check_deadlines(self, now: float) -> None:
+        """Do what is due."""
+
+
+class Member(Punctual, Protocol):
     """What a connection must offer to share the loop's state."""
 
     def flush_collected(self) -> None:
         """Write what was collected since the last iteration."""
-
-    def check_deadlines(self, now: float) -> None:
-        """Do what is due."""
 
     def read_in_turn(self) -> None:
         """Read again, since an iteration has passed."""
@@ -112,10 +116,10 @@ class Deadline:
 
     __slots__ = ("member", "number", "when")
 
-    def __init__(self, when: float, number: int, member: Member) -> None:
+    def __init__(self, when: float, number: int, member: Punctual) -> None:
         self.when = when
         self.number = number
-        self.member: Member | None = member
+        self.member: Punctual | None = member
 
     def __lt__(self, other: Deadline) -> bool:
         """Order by time, then by age."""
@@ -246,9 +250,9 @@ class LoopState:
 
     # Deadlines.
 
-    def add_deadline(self, when: float, member: Member) -> Deadline:
+    def add_deadline(self, when: float, member: Punctual) -> Deadline:
         """
-        Call a connection's :meth:`~Member.check_deadlines` at some time.
+        Call a connection's :meth:`~Punctual.check_deadlines` at some time.
 
         Args:
             when: seconds of the event loop's clock.

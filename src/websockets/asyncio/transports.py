@@ -31,6 +31,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from .tls import TLSStarter
+
 __all__ = ["find_connector", "find_stand_in", "listen_on", "stand_ins", "transports"]
 
 # Options with which both do the same, of each method of an event loop.
@@ -119,7 +121,12 @@ def find_connector(
 
 
 async def listen_on(
-    loop: asyncio.AbstractEventLoop, name: str, *arguments: Any, **options: Any
+    loop: asyncio.AbstractEventLoop,
+    name: str,
+    factory: Callable[[], Any],
+    *arguments: Any,
+    secure: Callable[[TLSStarter], Callable[[], Any]] | None = None,
+    **options: Any,
 ) -> asyncio.Server:
     """
     Begin to listen.
@@ -127,7 +134,11 @@ async def listen_on(
     Args:
         loop: the running event loop.
         name: "create_server" or "create_unix_server".
+        factory: makes what takes the connections.
         arguments: of that method; it doesn't matter whose it is.
+        secure: returns what to take as the factory instead where TLS can be started
+            on connections that were accepted without; None to leave TLS to the event
+            loop.
         options: more of them.
 
     Raises:
@@ -136,7 +147,9 @@ async def listen_on(
     Cancelling closes what was opened so far.
     """
     start = options.pop("start_serving", True)
-    server = await _bind(loop, name, *arguments, **options, start_serving=False)
+    server = await _bind(
+        loop, name, factory, *arguments, secure=secure, **options, start_serving=False
+    )
     if start:
         # If create_server() did this and were cancelled then, nobody would have a
         # server to close.
@@ -149,28 +162,60 @@ async def listen_on(
 
 
 async def _bind(
-    loop: asyncio.AbstractEventLoop, name: str, *arguments: Any, **options: Any
+    loop: asyncio.AbstractEventLoop,
+    name: str,
+    factory: Callable[[], Any],
+    *arguments: Any,
+    secure: Callable[[TLSStarter], Callable[[], Any]] | None,
+    **options: Any,
 ) -> asyncio.Server:
     """Make a server, with whatever is best."""
     if options.get("sock") is None:
-        target = options.get("path") if name == "create_unix_server" else arguments[1:]
+        target = options.get("path") if name == "create_unix_server" else arguments
         stand_in = find_stand_in(loop, name, target)
         if stand_in is not None:
-            return await stand_in(*arguments, **options)  # type: ignore[no-any-return]
+            return await stand_in(factory, *arguments, **options)  # type: ignore[no-any-return]
     method: Callable[..., Any] = getattr(loop, name)
     connector = find_connector(loop, name, options)
+
+    def begin(make: Callable[..., Any], **more: Any) -> Any:
+        given = {**options, **more}
+        if secure is not None and isinstance(given.get("ssl"), ssl_module.SSLContext):
+            start = _find_tls(loop, make != method)
+            if start is not None:
+                tls = {name: given.pop(name) for name in _TLS & given.keys()}
+                return make(secure(TLSStarter(start, tls)), *arguments, **given)
+        return make(factory, *arguments, **given)
+
     if connector != method:
         more = {}
         if name == "create_unix_server" and sys.version_info < (3, 13):
             # asyncio leaves the socket's file there when the server is closed.
             more["cleanup_socket"] = False
         try:
-            return await connector(*arguments, **options, **more)  # type: ignore[no-any-return]
+            return await begin(connector, **more)  # type: ignore[no-any-return]
         except OSError:
             if options.get("sock") is not None:
                 raise
             # asyncio tells it in its own way.
-    return await method(*arguments, **options)  # type: ignore[no-any-return]
+    return await begin(method)  # type: ignore[no-any-return]
+
+
+def _find_tls(
+    loop: asyncio.AbstractEventLoop, library: bool
+) -> Callable[..., Any] | None:
+    """
+    Return what starts TLS on the transports of an event loop, or of the library.
+
+    None for event loops that nobody has tried: they may have transports of their own.
+    """
+    if library:
+        return functools.partial(_load().start_tls, loop)
+    if isinstance(loop, asyncio.BaseEventLoop) or (
+        type(loop).__module__.partition(".")[0] in ("uvloop", "winloop")
+    ):
+        return loop.start_tls
+    return None
 
 
 def _choose() -> tuple[Any, bool]:

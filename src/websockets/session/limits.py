@@ -72,12 +72,13 @@ class Limits:
             address, or the first 64 bits of an IPv6 address. One more is answered
             HTTP status 429. Behind a proxy, all clients have the proxy's address:
             set the limit there. Clients on Unix sockets have no address.
-        handshakes: connections whose handshake request hasn't come yet, at once;
-            None for no limit. For one more, the one that has taken longest is
-            answered HTTP status 503.
-        handshake_bytes: bytes of requests that have come in part, all together;
-            None for no limit. When there are more, the one that has taken longest
-            is answered HTTP status 503.
+        handshakes: connections whose handshake request hasn't come yet, at once,
+            those in a TLS handshake included; None for no limit. For one more, the
+            one that has taken longest is answered HTTP status 503, or cut where
+            there's no TLS yet to answer through.
+        handshake_bytes: bytes of requests and TLS handshakes that have come in part,
+            all together; None for no limit. When there are more, the one that has
+            taken longest is answered or cut likewise.
         retry_after: seconds that refused clients are told to wait, in the
             ``Retry-After`` header, rounded up; None not to tell.
         messages: rate of messages that each connection may receive; None for no

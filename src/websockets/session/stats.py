@@ -31,8 +31,7 @@ class ConnectionStats(NamedTuple):
         compressed_sent: bytes of the compressed payloads sent.
         uncompressed_sent: bytes that they were compressed from.
         reading_pauses: how often reading was paused, because the application
-            didn't receive what was there, the peer sent more than its limits, or went
-            on sending while the connection was closing.
+            didn't receive what was there, or the peer sent more than its limits.
         writing_pauses: how often senders had to wait for the peer to read.
         buffered_bytes: bytes that wait to be written now.
         queued_messages: messages that wait to be received now.
