@@ -16,6 +16,8 @@ from ..recipe import Recipe, cut, same
 #: How many frames a message may have: ``reader.MAX_FRAGMENTS``.
 MAX_FRAGMENTS = 4096
 LIMITS = (2**20, None, 0, 10, 125, 300, 5000, 2**63)
+#: Bytes that are received in a play; three of its own can stand for 76,800.
+_LARGEST = 2**21
 CODES = (None, 1000, 1001, 1005, 1006, 1011, 999, 3000, 4999, 5000, 1015, 1012)
 
 Step = tuple[Any, ...]
@@ -96,11 +98,21 @@ def write_play(recipe: Recipe) -> Play:
     )
     writer = _Writer(recipe, setting)
     steps: list[Step] = []
-    while recipe and len(steps) < 400:
+    parts: list[bytes] = []
+    size = 0
+    while recipe and len(steps) < 400 and size < _LARGEST:
         step = writer.write()
-        if step[0] == "receive" and steps and steps[-1][0] == "receive":
-            step = ("receive", steps.pop()[1] + step[1])
+        if step[0] == "receive":
+            # What is received in a row is received at once.
+            parts.append(step[1])
+            size += len(step[1])
+            continue
+        if parts:
+            steps.append(("receive", b"".join(parts)))
+            parts = []
         steps.append(step)
+    if parts:
+        steps.append(("receive", b"".join(parts)))
     return Play(setting, steps)
 
 
