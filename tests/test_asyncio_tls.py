@@ -163,3 +163,20 @@ def test_event_loops_that_nobody_has_tried() -> None:
         pass
 
     assert transports._find_tls(Loop(), False) is None
+
+
+async def test_nothing_is_left_of_a_handshake() -> None:
+    """uvloop's transports remember their first protocol."""
+    early: list[Any] = []
+
+    async def start(transport: Any, protocol: Any, *args: Any, **kwargs: Any) -> Any:
+        transport.protocol = early.append(protocol)
+        raise ConnectionResetError
+
+    host, handshake, _ = begin(start)
+    handshake.data_received(NOISE)
+    await turns(4)
+    assert handshake.transport is handshake._task is None
+    # What comes after the end of it changes nothing.
+    early[0].data_received(bytes(2**18))
+    assert host.admission.rejected == {"tls": 1}

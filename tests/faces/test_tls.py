@@ -254,7 +254,7 @@ async def test_aborting_just_before_tls_begins(face: Face) -> None:
         server.turns = types.SimpleNamespace(begin_soon=lambda handshake: None)
         handshake.data_received(peer.hello())
         handshake.begin()
-        handshake.refuse()
+        handshake.cut("shutting_down")
         await peer.raw.read_all()
         await until(lambda: not server.securing)
 

@@ -413,7 +413,7 @@ class Listener(Generic[ConnectionT]):
     def _end_handshakes(self) -> Sequence[ConnectionT]:
         """Refuse handshakes under way; return the other connections."""
         for handshake in list(self.securing):
-            handshake.refuse()
+            handshake.cut("shutting_down")
         others = []
         for connection in list(self.live):
             if connection.protocol.state is not State.CONNECTING:

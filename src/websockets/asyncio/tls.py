@@ -194,16 +194,16 @@ class TLSHandshake(asyncio.Protocol):
         """Refuse the connection: without TLS, there's no way to say why."""
         self.transport.abort()
 
-    def refuse(self) -> None:
-        """End the handshake, since the server is closed."""
-        self.count_rejection("shutting_down")
-        self.transport.abort()
+    def cut(self, reason: str) -> None:
+        """End the handshake, for a reason to count by."""
+        self.count_rejection(reason)
+        if self.transport is not None:
+            self.transport.abort()
 
     def check_deadlines(self, now: float) -> None:
         """End the handshake: it takes too long."""
         self._deadline = None
-        self.count_rejection("timeout")
-        self.transport.abort()
+        self.cut("timeout")
 
     # TLS.
 
@@ -215,15 +215,19 @@ class TLSHandshake(asyncio.Protocol):
 
     def _hand_in_soon(self) -> None:
         """Hand in what has come, between what TLS does first and what it reads."""
-        assert self._task is not None
+        if self._task is None:
+            # It's over already.
+            return
         if self.transport.get_protocol() is not self:
             self._loop.call_soon(self._hand_in)
-        elif not self._task.done():
-            # Its first step is about to be.
+        else:
+            # The task's first step is about to be.
             self._loop.call_soon(self._hand_in_soon)
 
     def _hand_in(self) -> None:
         """Hand the ClientHello in to TLS, as the event loop would have."""
+        if self.transport is None:
+            return
         protocol, data = self.transport.get_protocol(), self._hello
         self._hello = b""
         while data and not self.transport.is_closing():
@@ -262,6 +266,8 @@ class TLSHandshake(asyncio.Protocol):
         if task.cancelled():
             self.transport.abort()
         self._left()
+        # uvloop's transports remember their first protocol, for ever.
+        self._task = self.transport = None
 
     def _left(self, *, well: bool = False) -> None:
         """Let the server know that this is over."""
@@ -300,8 +306,7 @@ class _Early(asyncio.Protocol):
         """Keep data; called by the event loop."""
         self._data += data
         if len(self._data) > _EARLY:
-            self._handshake.count_rejection("too_large")
-            self._handshake.transport.abort()
+            self._handshake.cut("too_large")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the connection; called by the event loop."""
