@@ -74,10 +74,11 @@ def _check_round_trip(build: Build, whole: tuple[Any, ...], proxy: bool) -> None
     (status, reason, items, body), _ = whole
     lower = {name.lower() for name, _ in items}
     headers = build.module("datastructures").Headers(items)
-    if body and "content-length" not in lower:
-        if "transfer-encoding" in lower:
+    chunked = "transfer-encoding" in lower
+    if (body or chunked) and "content-length" not in lower:
+        if chunked:
             del headers["Transfer-Encoding"]
-        headers["Content-Length"] = str(len(body))
+        headers["Content-Length"] = str(len(body or b""))
     response = build.module("http11").Response(status, reason, headers, body)
     again = read(build, "response", [response.serialize()], 10**9, proxy=proxy)
     assert again == ((status, reason, list(headers.raw_items()), body), b""), again
