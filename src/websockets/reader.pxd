@@ -6,7 +6,7 @@ cdef int _LARGE, _BYTES_PER_FRAME
 
 cdef class FrameReader:
     cdef public int opcode, reserved, message_opcode, message_reserved
-    cdef public bint fin, in_message
+    cdef public bint fin, in_message, more
     cdef public long long length, message_size
     cdef bint _masked
     cdef int _allowed, _opaque, _text
@@ -20,7 +20,7 @@ cdef class FrameReader:
     cpdef feed(self, data, Py_ssize_t size=*)
     cpdef settle(self)
     cpdef drop(self)
-    @cython.locals(pos=Py_ssize_t, available=Py_ssize_t, first=int, second=int, opcode=int, length="unsigned long long", size="long long", complete=bint, data=bytearray, key=Py_ssize_t)
+    @cython.locals(pos=Py_ssize_t, end=Py_ssize_t, masked=bint, first=int, second=int, opcode=int, length="unsigned long long", size="long long", complete=bint, data=bytearray, key=Py_ssize_t)
     cpdef bint read_frame(self) except -1
     @cython.locals(most="long long")
     cpdef _begin_fragment(self, int first, int opcode, long long length)

@@ -113,6 +113,7 @@ class FrameReader:
         in_message: whether another frame of that message must follow.
         message_size: how many bytes of that message were read, as far as
             another frame's limit depends on it.
+        more: whether something was fed behind that frame.
 
     """
 
@@ -143,6 +144,7 @@ class FrameReader:
         "message_opcode",
         "message_reserved",
         "message_size",
+        "more",
         "opcode",
         "reserved",
     )
@@ -167,6 +169,7 @@ class FrameReader:
         self.fin = True
         self.reserved = 0
         self.length = 0
+        self.more = False
         self._start = 0
         self._key = -1
         # The message that it belongs to.
@@ -312,8 +315,8 @@ class FrameReader:
             return self._gather()
         data = self._data
         pos = self._pos
-        available = self._end - pos
-        if available < 2:
+        end = self._end
+        if end - pos < 2:
             return False
 
         # 1. The first byte: FIN, reserved bits, opcode.
@@ -325,7 +328,8 @@ class FrameReader:
         opcode = first & 0x0F
 
         # 2. RFC 6455, 5.1: clients mask, servers don't.
-        if (second > 127) is not self._masked:
+        masked = self._masked
+        if (second > 127) is not masked:
             raise ProtocolError("incorrect masking")
 
         # 3. The length. RFC 6455, 5.2, asks senders for the shortest form; a
@@ -336,12 +340,12 @@ class FrameReader:
             if opcode > 7:
                 raise ProtocolError("control frame too long")
             if length == 126:
-                if available < 4:
+                if end - pos < 2:
                     return False
                 length = data[pos] << 8 | data[pos + 1]
                 pos += 2
             else:
-                if available < 10:
+                if end - pos < 8:
                     return False
                 length = int.from_bytes(data[pos : pos + 8], "big")
                 pos += 8
@@ -363,14 +367,14 @@ class FrameReader:
 
         # 5. The masking key.
         key = -1
-        if self._masked:
-            if self._end - pos < 4:
+        if masked:
+            if end - pos < 4:
                 return False
             key = pos
             pos += 4
 
         # 6. The payload: where it lies, if it is all there.
-        complete = self._end - pos >= length
+        complete = end - pos >= length
         if opcode < 8:
             if opcode and first > 127:
                 # A message of one frame, as most are.
@@ -388,9 +392,11 @@ class FrameReader:
         if complete:
             self._start = pos
             self._key = key
-            self._pos = pos + length
+            pos += length
+            self._pos = pos
+            self.more = pos < end
             return True
-        mask = bytes(data[key : key + 4]) if self._masked else b""
+        mask = bytes(data[key : key + 4]) if masked else b""
         self._partial = Payload(length, mask)
         self._pos = pos
         self._missing = length
@@ -443,6 +449,7 @@ class FrameReader:
             self._missing -= size
         if self.message_opcode == self._text and not self.message_reserved:
             self._validate(payload)
+        self.more = self._pos < self._end
         return not self._missing
 
     # Reading a large payload into its place.

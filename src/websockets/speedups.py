@@ -30,6 +30,13 @@ _LARGE = 8000
 
 _ALL_BYTES = bytes(range(256))
 
+_from_bytes = int.from_bytes
+
+# Numbers by which to multiply a key to have it so many times, for short payloads. All
+# of them take 25 KiB.
+_FEW = 100
+_ONES = [0] * _FEW
+
 # Headers of short unmasked frames by first byte and length. Few first bytes are ever
 # used; all together would take a megabyte, and milliseconds of the import.
 _SHORT_HEADERS: list[list[bytes]] = [[]] * 256
@@ -183,6 +190,12 @@ def build_frame(first: int, data: BytesLike) -> bytes:
     return struct.pack("!BBQ", first, 127, size) + data
 
 
+def _repeat(words: int) -> int:
+    """Make the number that repeats a key so many times, and keep it."""
+    number = _ONES[words] = _from_bytes(b"\1\0\0\0" * words, "little")
+    return number
+
+
 def _make_headers(first: int) -> list[bytes]:
     """Make the headers of short frames with this first byte, and keep them."""
     # Stored when they're complete: other threads build frames, too.
@@ -221,7 +234,13 @@ def take_bytes(data: bytearray, start: int, stop: int, key: int) -> bytes:
     """
     if key < 0:
         return bytes(memoryview(data)[start:stop])
-    return apply_mask(data[start:stop], data[key : key + 4])
+    words = stop - start + 3 >> 2
+    if words >= _FEW:
+        return apply_mask(data[start:stop], data[key : key + 4])
+    # As in apply_mask(), with a number that repeats the key.
+    mask = _from_bytes(data[key : key + 4], "little") * (_ONES[words] or _repeat(words))
+    masked = _from_bytes(data[start:stop], "little") ^ mask
+    return masked.to_bytes(words << 2, "little")[: stop - start]
 
 
 def take_text(data: bytearray, start: int, stop: int, key: int) -> str:
@@ -239,4 +258,4 @@ def take_text(data: bytearray, start: int, stop: int, key: int) -> str:
     """
     if key < 0:
         return str(memoryview(data)[start:stop], "utf-8")
-    return str(apply_mask(data[start:stop], data[key : key + 4]), "utf-8")
+    return str(take_bytes(data, start, stop, key), "utf-8")

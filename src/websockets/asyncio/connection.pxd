@@ -4,7 +4,8 @@ from .engine cimport Engine
 from .waiters cimport Waiter
 
 cdef object CONNECTING, OPEN, CLOSING, CLOSED
-cdef int _EFFORT
+cdef int _EFFORT, _OPERATIONS
+cdef double _TURN
 
 cdef class Connection(Engine):
     cdef public object handler_task

@@ -38,7 +38,13 @@ __all__ = ["Connection"]
 
 CONNECTING, OPEN, CLOSING, CLOSED = State
 
-_DATA = (str, bytes, bytearray, memoryview)
+_BYTES = (bytes, bytearray, memoryview)
+_DATA = (str, *_BYTES)
+
+#: Operations that a task may do without waiting before the clock is read.
+_OPERATIONS = 64
+#: Seconds that a task may go on without waiting.
+_TURN = 0.002
 
 #: Sending so many bytes, as a power of 2, takes as much time as another message.
 _EFFORT = 13
@@ -100,6 +106,7 @@ class Connection(Engine):
                 limits=limits,
             )
         super().__init__(protocol, settings)
+        self._budget = _OPERATIONS
 
     # What is known of the connection.
 
@@ -223,10 +230,9 @@ class Connection(Engine):
         Cancelling is safe: no message is lost. So is a timeout, for example
         with :func:`asyncio.timeout`.
         """
-        message = self._take_now()
-        if message is None and self._must_wait():
+        if not self._inbox.messages and self._must_wait():
             await self._park()
-            message = self._take_now()
+        message = self._take_now()
         if message is None:
             message = await self._take()
         return message if decode is None else convert(message, decode)
@@ -288,10 +294,9 @@ class Connection(Engine):
                 with code 1000 (OK) or 1001 (going away), or without a code.
 
         """
-        message = self._take_now()
-        if message is None and self._must_wait():
+        if not self._inbox.messages and self._must_wait():
             await self._park()
-            message = self._take_now()
+        message = self._take_now()
         if message is None:
             try:
                 message = await self._take()
@@ -358,11 +363,29 @@ class Connection(Engine):
             )
         if self._inbox.streaming:
             raise ConcurrencyError(_STREAMING)
-        self._renew_turn()
+        # A new turn begins when it goes on.
+        self._budget = _OPERATIONS
+        self._turn_began = 0.0
         if self._reading_paused:
             # Whoever waits for the end of a large message needs the rest of it.
             self._resume_reading()
         return waiter
+
+    # Sharing the event loop.
+
+    async def _share_turn(self) -> None:
+        """Let others have their turn if this task has gone on for too long."""
+        self._budget = _OPERATIONS
+        assert self._shared is not None
+        now = self._shared.clock()
+        if self._turn_began == 0.0:
+            self._turn_began = now
+        elif now - self._turn_began > _TURN:
+            self._turn_began = -1.0  # Others have theirs.
+            try:
+                await asyncio.sleep(0)
+            finally:
+                self._turn_began = 0.0
 
     # Sending messages.
 
@@ -395,7 +418,7 @@ class Connection(Engine):
             if not isinstance(message, _DATA):
                 await self._send_fragments(message, text)
                 return
-        if self._must_rest():
+        if self._writing_paused or self._budget <= 0:
             await self._rest()
 
     def _send_now(self, message: Any, text: bool | None) -> bool:
@@ -406,12 +429,12 @@ class Connection(Engine):
         if not (self._corked or self._dirty):
             # Otherwise somebody has sent in this very turn of the loop.
             check_loop(self.loop)
-        if isinstance(message, str):
-            protocol._write_data(2 if text is False else 1, message.encode(), True)
-        elif isinstance(message, (bytes, bytearray, memoryview)):
+        if type(message) is bytes or isinstance(message, _BYTES):
             if type(message) is memoryview:
                 message = bytes(message)
             protocol._write_data(1 if text else 2, message, True)
+        elif isinstance(message, str):
+            protocol._write_data(2 if text is False else 1, message.encode(), True)
         else:
             return False
         self._written()

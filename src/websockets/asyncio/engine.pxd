@@ -6,8 +6,6 @@ from .loops cimport Deadline, LoopState
 from .waiters cimport Waiter
 
 # The module's names for these, out of reach of Python.
-cdef int _OPERATIONS
-cdef double _TURN
 cdef long long _COLLECT, _LARGE
 cdef object CONNECTING, OPEN, CLOSING, CLOSED, current_task
 
@@ -33,7 +31,6 @@ cdef class Engine:
     cdef _pump(self)
     cdef _wake(self, Waiter waiter)
     cdef _written(self)
-    cdef _renew_turn(self)
     cdef _take_turns(self, Py_ssize_t nbytes)
     @cython.locals(protocol=Protocol, writes=list, data=bytes)
     cdef _flush(self)

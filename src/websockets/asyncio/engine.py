@@ -17,7 +17,8 @@ How messages get through fast:
 4. Outside of that, the first frame of an iteration is written at once, and the
    later ones are collected until the next iteration (``_dirty``).
 5. A task that never has to wait would starve all others. It has a budget of
-   operations and of time (``_budget``); past it, it waits one iteration.
+   operations and of time (``_budget``, in :class:`Connection`); past it, it waits one
+   iteration.
 
 Re-entry. A task woken from the read callback may close the transport, and TLS
 transports then read and call us again before the outer call returns. So parsing
@@ -55,11 +56,6 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 CONNECTING, OPEN, CLOSING, CLOSED = State
-
-#: Operations that a task may do without waiting before the clock is read.
-_OPERATIONS = 64
-#: Seconds that a task may go on without waiting.
-_TURN = 0.002
 
 #: Bytes read at once that are counted, so that small messages cost nothing more.
 _LARGE = 2**14
@@ -128,7 +124,7 @@ class Engine:
         self._reading_on = False
         self._reading_suspended = False
         self._resting = False
-        self._budget = _OPERATIONS
+        self._budget = 0
         self._turn_began = 0.0
         # Writing.
         self._corked = False
@@ -307,8 +303,7 @@ class Engine:
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take bytes that were read; called by the event loop."""
-        buffer = self._buffer
-        assert buffer is not None
+        buffer: Any = self._buffer
         if self._in_place:
             self.protocol.reader.fill(nbytes)
             self._session.bytes_received += nbytes
@@ -618,27 +613,6 @@ class Engine:
         self._session.receive_held()
         self._pump()
         self._budget = 0
-
-    # Sharing the event loop.
-
-    def _renew_turn(self) -> None:
-        """Begin a new turn: the task is going to wait."""
-        self._budget = _OPERATIONS
-        self._turn_began = 0.0
-
-    async def _share_turn(self) -> None:
-        """Let others have their turn if this task has gone on for too long."""
-        self._budget = _OPERATIONS
-        assert self._shared is not None
-        now = self._shared.clock()
-        if self._turn_began == 0.0:
-            self._turn_began = now
-        elif now - self._turn_began > _TURN:
-            self._turn_began = -1.0  # Others have theirs.
-            try:
-                await asyncio.sleep(0)
-            finally:
-                self._turn_began = 0.0
 
     # Deadlines.
 

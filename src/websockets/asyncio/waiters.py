@@ -136,14 +136,14 @@ class Waiter:
             self._remove(callback)
             self._callback = callback
             self._go_on = functools.partial(context.run, callback, self._done)
-        assert self._go_on is not None
+        go_on: Any = self._go_on
         try:
-            self._go_on()
+            go_on()
         except RuntimeError:
             # Somebody woke us inside the task's own context. The task itself keeps
             # what it raises.
-            run: Any = self._go_on.func
-            [callback, _] = self._go_on.args
+            run: Any = go_on.func
+            [callback, _] = go_on.args
             self._future.add_done_callback(callback, context=run.__self__)
             self.wake_soon()
         if not self.parked:

@@ -17,7 +17,7 @@ cdef class Session:
     cdef public bint held, dropping
     cdef public long long messages_received, fragments_received, controls_received
     cdef public long long bytes_received
-    @cython.locals(protocol=Protocol, reader=FrameReader, inbox=Inbox, inflated="long long", frames="long long", opcode=int)
+    @cython.locals(protocol=Protocol, reader=FrameReader, inbox=Inbox, inflated="long long", frames="long long", more=bint, opcode=int)
     cpdef receive(self, data, Py_ssize_t size=*)
     cpdef receive_held(self)
     cpdef receive_eof(self)

@@ -141,8 +141,10 @@ class Session:
         # peer's close frame may be behind it.
         self.held = False
         frames = -1 if closing else _FRAMES
+        more = True
         try:
-            while frames and reader.read_frame():
+            while more and frames and reader.read_frame():
+                more = reader.more
                 frames -= 1
                 opcode = reader.opcode
                 if opcode > 7:
@@ -174,7 +176,7 @@ class Session:
                     inbox.append(content)
                 else:
                     inbox.put_part(content, reader.fin)
-                if inflated > inbox.max_bytes:
+                if inflated and inflated > inbox.max_bytes:
                     # What was received is little, what it inflates to is not.
                     if closing:
                         self.dropping = True
@@ -192,9 +194,10 @@ class Session:
             else:
                 self._fail()
             return
-        if not frames:
+        if more and not frames:
             self.held = True
-        reader.settle()
+        if more or size < 0:
+            reader.settle()
 
     def receive_held(self) -> None:
         """
