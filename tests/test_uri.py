@@ -155,6 +155,13 @@ def test_credentials_that_are_not_utf8_reach_the_server() -> None:
     assert build_authorization_basic(*user_info) == "Basic dTr/"
 
 
+def test_brackets_of_credentials_are_not_those_of_an_address() -> None:
+    uri = parse_uri("ws://[fe80::1%25é]@h/")
+    assert (uri.host, uri.username, uri.password) == ("h", "%5Bfe80", ":1%25%C3%A9%5D")
+    assert uri.user_info == ("[fe80", ":1%é]")
+    assert parse_uri(f"ws://{uri.username}:{uri.password}@h/") == uri
+
+
 @given(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),

@@ -122,8 +122,8 @@ def split_uri(uri: str) -> WebSocketURI:
         port=_port(uri, parts),
         path=_encode(parts.path),
         query=_encode(parts.query),
-        username=_encode(parts.username or "") if has_user else None,
-        password=_encode(parts.password or "") if has_user else None,
+        username=_encode_user(parts.username or "") if has_user else None,
+        password=_encode_user(parts.password or "") if has_user else None,
     )
 
 
@@ -210,6 +210,11 @@ def _encode(text: str) -> str:
     from urllib.parse import quote
 
     return quote(text, safe=_ASCII)
+
+
+def _encode_user(text: str) -> str:
+    """Percent-encode also brackets, which only addresses may have (RFC 3986, 3.2)."""
+    return _encode(text).replace("[", "%5B").replace("]", "%5D")
 
 
 def _decode(text: str) -> str:
