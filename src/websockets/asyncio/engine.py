@@ -438,20 +438,26 @@ class Engine:
         protocol = self.protocol
         writes = protocol.writes
         size = protocol.unsent
-        protocol.writes = []
         protocol.unsent = 0
         transport = self.transport
+        data: Any = b""
+        if len(writes) == 1:
+            data = writes[0]
+            # This is cheaper than another list.
+            writes.clear()
+        else:
+            protocol.writes = []
+            if size <= _COLLECT:
+                data = b"".join(writes)
+            elif transport is not None:
+                self._handed_over += sum(map(len, writes))
+                self._write_large(writes)
         if transport is None:
             return
-        if size > _COLLECT and len(writes) > 1:
-            self._handed_over += sum(map(len, writes))
-            self._write_large(writes)
-        else:
-            data = writes[0] if len(writes) == 1 else b"".join(writes)
-            if data:
-                # Exactly, unlike unsent: what isn't there would look like progress.
-                self._handed_over += len(data)
-                transport.write(data)
+        if data:
+            # Exactly, unlike unsent: what isn't there would look like progress.
+            self._handed_over += len(data)
+            transport.write(data)
         if protocol.eof_sent and not self._writing_finished:
             self._finish_writing()
 

@@ -12,6 +12,7 @@ import types
 import warnings
 
 cimport cython
+from cpython.object cimport Py_SIZE
 from cpython.ref cimport Py_INCREF, PyObject
 
 from .connection cimport Connection
@@ -230,11 +231,11 @@ cdef class Operation:
         self.stage = FINISHED
         if not fresh:
             self.waiter.parked = False
-        message = connection._take_now()
-        if message is None and fresh and connection._must_wait():
+        elif not Py_SIZE(connection._inbox.messages) and connection._must_wait():
             self.waiter = connection._park()
             self.stage = PARKED
             return self.waiter.park()
+        message = connection._take_now()
         if message is None:
             if self.kind == NEXT:
                 return self._turn_to(Connection.__anext__(connection))

@@ -1,5 +1,5 @@
 cdef class Waiter:
-    cdef object _callback, _done, _future, _go_on, _loop, _remove
+    cdef object _callback, _done, _future, _loop, _remove, _run
     cdef bint _spoiled
     cdef public bint parked
 

@@ -20,7 +20,6 @@ Only ``await`` meets a waiter. The public awaitables are coroutines, which
 from __future__ import annotations
 
 import asyncio
-import functools
 from asyncio import Future
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
@@ -44,9 +43,9 @@ class Waiter:
         "_callback",
         "_done",
         "_future",
-        "_go_on",
         "_loop",
         "_remove",
+        "_run",
         "_spoiled",
         "parked",
     )
@@ -56,9 +55,9 @@ class Waiter:
         # What tasks are told is done when they go on.
         self._done: Future[None] = Future(loop=loop)
         self._done.set_result(None)
-        # How to have the task go on that waited here last.
+        # How to have the task go on that waited here last, and in which context.
         self._callback: Callable[[Future[None]], Any] | None = None
-        self._go_on: functools.partial[Any] | None = None
+        self._run: Callable[..., Any] | None = None
         self.parked = False
         self._renew()
 
@@ -103,7 +102,7 @@ class Waiter:
 
     def forget(self) -> None:
         """Let go of the task that waited here last."""
-        self._callback = self._go_on = None
+        self._callback = self._run = None
 
     def wake_soon(self) -> None:
         """
@@ -124,7 +123,8 @@ class Waiter:
         the task raises stays in the task, but for SystemExit and
         KeyboardInterrupt, which asyncio lets through.
         """
-        if self._callback is None or self._remove(self._callback) != 1:
+        callback = self._callback
+        if callback is None or self._remove(callback) != 1:
             if self._future.done():
                 return
             callbacks = self._future._callbacks
@@ -135,15 +135,13 @@ class Waiter:
             callback, context = callbacks[0]
             self._remove(callback)
             self._callback = callback
-            self._go_on = functools.partial(context.run, callback, self._done)
-        go_on: Any = self._go_on
+            self._run = context.run
+        run: Any = self._run
         try:
-            go_on()
+            run(callback, self._done)
         except RuntimeError:
             # Somebody woke us inside the task's own context. The task itself keeps
             # what it raises.
-            run: Any = go_on.func
-            [callback, _] = go_on.args
             self._future.add_done_callback(callback, context=run.__self__)
             self.wake_soon()
         if not self.parked:
