@@ -589,6 +589,22 @@ async def test_what_a_refused_peer_sends_does_not_hide_its_end() -> None:
     await connection.handler_task
 
 
+async def test_a_transport_that_was_closed_too_often(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncio's with TLS know nothing any more then."""
+    connection, transport = opened
+
+    def fail() -> int:
+        raise AttributeError("'NoneType' object has no attribute")
+
+    monkeypatch.setattr(transport, "get_write_buffer_size", fail)
+    assert connection.unwritten() == connection.stats.buffered_bytes == 0
+    connection.close_transport()
+    connection.close_transport()
+    assert transport.calls == ["close"]
+
+
 async def test_closing_reads_what_was_held_back(opened: Opened) -> None:
     connection, transport = opened
     connection.extensions = [PerMessageDeflate(True, True, 15, 15)]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import ssl
 import types
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from faces.support import FakeTransport, server_tls, turns
+import websockets
+from faces.support import FakeTransport, echo, server_tls, turns, until
 from websockets.asyncio import transports
 from websockets.asyncio.admission import Admission
 from websockets.asyncio.tls import TLSHandshake, TLSStarter, TLSTurns
@@ -128,6 +130,124 @@ async def test_what_comes_early() -> None:
     assert got == ["made", b"something", "lost"]
 
 
+async def test_an_application_that_fails_is_not_taken_for_the_peer() -> None:
+    """Whatever it raises, even what would mean a failed handshake elsewhere."""
+
+    class Failing(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            raise ConnectionResetError("the application's")
+
+    async def start(transport: Any, protocol: Any, *args: Any, **kwargs: Any) -> Any:
+        return FakeTransport(protocol)
+
+    told: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    host, handshake, transport = begin(start, Failing)
+    handshake.data_received(NOISE)
+    await turns(4)
+    loop.set_exception_handler(None)
+    assert [str(exc) for exc in told] == ["the application's"]
+    assert transport.calls[-1] == "abort"
+    assert host.admission.rejected == {"error": 1}
+
+
+async def test_no_task_can_be_made() -> None:
+    """Others have their turn nevertheless."""
+
+    async def start(*args: Any, **kwargs: Any) -> Any:
+        raise ConnectionResetError
+
+    def fail(loop: Any, coro: Any, **kwargs: Any) -> Any:
+        coro.close()
+        raise MemoryError("no room")
+
+    told: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    host, handshake, transport = begin(start)
+    loop.set_task_factory(fail)
+    handshake.data_received(NOISE)
+    other = TLSHandshake(host, asyncio.Protocol, handshake._start)
+    other.connection_made(FakeTransport(other))
+    await asyncio.sleep(0)
+    loop.set_task_factory(None)
+    loop.set_exception_handler(None)
+    assert [str(exc) for exc in told] == ["no room"]
+    assert transport.calls[-1] == "abort"
+    assert not len(host.turns)
+
+
+async def test_tls_that_fails_when_it_is_handed_the_hello() -> None:
+    class Failing(asyncio.BufferedProtocol):
+        def get_buffer(self, sizehint: int) -> Any:
+            raise ValueError("no buffer")
+
+    async def start(transport: Any, *args: Any, **kwargs: Any) -> Any:
+        transport.protocol = Failing()
+        await asyncio.sleep(0.001)
+
+    told: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
+    host, handshake, transport = begin(start)
+    handshake.data_received(NOISE)
+    await turns(5)
+    loop.set_exception_handler(None)
+    assert [str(exc) for exc in told] == ["no buffer"]
+    assert transport.calls[-1] == "abort"
+    assert host.admission.rejected == {"error": 1}
+    await until(lambda: not host.securing)
+
+
+async def test_who_waits_for_us_is_not_half_open() -> None:
+    """Handshakes in line are not slow; but the line has an end."""
+
+    async def start(*args: Any, **kwargs: Any) -> Any:
+        raise ConnectionResetError
+
+    host, _, _ = begin(start)
+    host.admission.limits = Limits(handshakes=1)
+    transports_ = []
+    for _ in range(12):
+        handshake = TLSHandshake(
+            host, asyncio.Protocol, TLSStarter(start, {"ssl": server_tls()})
+        )
+        transport = FakeTransport(handshake)
+        transport.get_protocol = lambda t=transport: t.protocol  # type: ignore[misc]
+        handshake.connection_made(transport)
+        transports_.append(transport)
+        handshake.data_received(NOISE)
+    # The first connection was silent, and older than the others; the last two found
+    # ten before them.
+    assert host.admission.rejected == {"handshakes": 3}
+    assert len(host.turns) == 10
+    ends = [transport.calls[-1] for transport in transports_]
+    assert ends == ["pause_reading"] * 10 + ["abort"] * 2
+    await until(lambda: not len(host.turns))
+    await turns(3)
+
+
+async def test_leaving_the_line() -> None:
+    started: list[Any] = []
+
+    async def start(*args: Any, **kwargs: Any) -> Any:
+        started.append(args)
+
+    host, handshake, _ = begin(start)
+    handshake.data_received(NOISE)
+    handshake.connection_lost(None)
+    await turns(3)
+    assert not started
+    assert host.admission.rejected == {"lost": 1}
+
+
+async def test_a_context_that_is_not_for_servers() -> None:
+    context = ssl.create_default_context()
+    with pytest.raises(ssl.SSLError, match="server"):
+        await asyncio.wait_for(websockets.serve(echo, "localhost", 0, ssl=context), 5)
+
+
 async def test_too_much_comes_early() -> None:
     async def start(transport: Any, protocol: Any, *args: Any, **kwargs: Any) -> Any:
         for _ in range(9):
@@ -179,4 +299,4 @@ async def test_nothing_is_left_of_a_handshake() -> None:
     assert handshake.transport is handshake._task is None
     # What comes after the end of it changes nothing.
     early[0].data_received(bytes(2**18))
-    assert host.admission.rejected == {"tls": 1}
+    assert host.admission.rejected == {"lost": 1}

@@ -11,6 +11,7 @@ import pytest
 from faces.support import (
     Face,
     Logs,
+    client_tls,
     close_frame,
     echo,
     modern,
@@ -237,6 +238,21 @@ async def test_close_that_fails_does_not_keep_the_others(
             server.close(timeout=SOON)
             await server.wait_closed()
             assert other.close_code == 1001
+
+
+async def test_connections_with_tls_are_cut_off_and_counted(face: Face) -> None:
+    """asyncio's transports with TLS are of no use once they were closed twice."""
+    async with face.serve(echo, "localhost", 0, ssl=server_tls()) as server:
+        uri = uri_of(server, scheme="wss")
+        async with face.connect(uri, ssl=client_tls()) as client:
+            await client.send("a")
+            assert await client.recv() == "a"
+            server.close(timeout=0)
+            await server.wait_closed()
+            stats = server.stats
+            assert (stats.accepted, stats.messages_received) == (1, 1)
+            assert stats.closed == {1001: 1}
+            await client.wait_closed()
 
 
 # TLS handshakes that never come.

@@ -68,7 +68,7 @@ def _fail_silent(engine: Engine) -> None:
 
 def _abort_stalled(engine: Engine) -> None:
     """The peer doesn't read."""
-    waiting = engine.transport.get_write_buffer_size()
+    waiting = engine.unwritten()
     protocol = engine.protocol
     if protocol.debug:
         protocol.logger.debug("! peer doesn't read; %d bytes wait", waiting)

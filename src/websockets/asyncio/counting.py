@@ -18,7 +18,7 @@ def count(engine: Engine) -> ConnectionStats:
     compressor = protocol.compressor
     waiting = 0
     if engine.transport is not None and not engine._lost:
-        waiting = int(engine.transport.get_write_buffer_size())
+        waiting = engine.unwritten()
     collected = sum(map(len, protocol.writes))
     close = protocol.close_rcvd or protocol.close_sent
     return ConnectionStats(

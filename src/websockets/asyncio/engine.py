@@ -497,7 +497,7 @@ class Engine:
             return
         if self.protocol.debug:
             self.logger.debug("x closing TCP connection")
-        transport.close()
+        self.close_transport()
 
     def _linger(self) -> None:
         """Wait for the end of the peer's stream; what it says doesn't matter."""
@@ -509,7 +509,20 @@ class Engine:
 
     def _progress(self) -> int:
         """Return how many bytes have left."""
-        return self._handed_over - int(self.transport.get_write_buffer_size())
+        return self._handed_over - self.unwritten()
+
+    def unwritten(self) -> int:
+        """Return how many bytes the transport still has to write."""
+        try:
+            return int(self.transport.get_write_buffer_size())
+        except AttributeError:
+            # One of asyncio's with TLS, that somebody else has closed twice.
+            return 0
+
+    def close_transport(self) -> None:
+        """Close the transport, once: asyncio's with TLS are of no use afterwards."""
+        if not self.transport.is_closing():
+            self.transport.close()
 
     # Pausing and resuming reading.
 
@@ -681,7 +694,7 @@ class Engine:
         self.protocol.fail(code, reason)
         self._pump()
         if code == CloseCode.ABNORMAL_CLOSURE:
-            self.transport.close()
+            self.close_transport()
 
     def _closed_error(self) -> ConnectionClosed:
         """Return the exception that says how the connection was closed."""

@@ -424,7 +424,7 @@ class Listener(Generic[ConnectionT]):
                 continue
             if connection.protocol.eof_sent:
                 # It was refused, and only waits for the peer to leave.
-                connection.transport.close()
+                connection.close_transport()
             elif connection.handler_task is not None:
                 # It may be in a hook of the application; it answers 503 then.
                 connection.cancel_handshake()

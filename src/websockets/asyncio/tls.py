@@ -6,6 +6,9 @@ them at once, and tells nobody of it until the TLS handshake has succeeded: on a
 accepted without TLS. They're half-open, for the server's
 :class:`~.admission.Admission`, like any whose request hasn't come, and TLS begins for
 those that have sent their ClientHello (RFC 8446, 4.1.2).
+
+While it is for us to go on, a connection isn't half-open: :class:`TLSTurns` has the
+handshakes wait in line, since each costs a signature.
 """
 
 from __future__ import annotations
@@ -34,10 +37,17 @@ _TIMEOUT = 60.0
 
 #: The content type of a TLS record with a ClientHello, and the bytes before its content
 #: (RFC 8446, 5.1).
-_HANDSHAKE, _HEADER = 22, 5
+_HANDSHAKE, _RECORD = 22, 5
 
-#: The largest content that TLS libraries take, which they count in various ways.
-_LARGEST = 2**14 + 2**11
+#: The type of a ClientHello, and the bytes before its content (RFC 8446, 4).
+_CLIENT_HELLO, _MESSAGE = 1, 4
+
+#: Bytes that a ClientHello may have. TLS libraries take some more; clients send up to
+#: two thousand.
+_LARGEST = 2**16
+
+#: Handshakes that may wait for their turn, for each connection that may be half-open.
+_IN_LINE = 10
 
 #: TLS handshakes that are begun in one iteration of the event loop. Each takes a
 #: millisecond or so of the processor, with large keys several.
@@ -83,6 +93,7 @@ class TLSStarter:
 
     Raises:
         ValueError: if a timeout among the options isn't positive.
+        ssl.SSLError: if the TLS context isn't one for servers.
 
     """
 
@@ -93,6 +104,8 @@ class TLSStarter:
         for name, seconds in self.options.items():
             if name.endswith("_timeout") and seconds is not None and seconds <= 0:
                 raise ValueError(f"{name} must be positive: {seconds}")
+        # Better now than for every connection.
+        self.options["ssl"].wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
 
     @property
     def timeout(self) -> float:
@@ -115,6 +128,10 @@ class TLSTurns:
     def __init__(self) -> None:
         self._waiting: collections.deque[TLSHandshake] = collections.deque()
 
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._waiting)
+
     def begin_soon(self, handshake: TLSHandshake) -> None:
         """Begin a handshake after those that have come before."""
         self._waiting.append(handshake)
@@ -123,9 +140,70 @@ class TLSTurns:
 
     def _begin_some(self) -> None:
         for _ in range(min(_AT_ONCE, len(self._waiting))):
-            self._waiting.popleft().begin()
+            self._waiting[0].begin()
+            self._waiting.popleft()
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._begin_some)
+
+
+class ClientHello:
+    """
+    What a client's TLS handshake begins with, as it comes.
+
+    Attributes:
+        data: what has come.
+
+    """
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        # Where the next record begins; the content of those before it: how much, and
+        # the header of the message in it.
+        self._next = 0
+        self._content = 0
+        self._header = b""
+
+    def add(self, data: bytes) -> bool:
+        """
+        Take what has come.
+
+        Returns:
+            Whether that's all of it, or something that isn't one: the TLS library
+            knows what to say of that.
+
+        Raises:
+            ValueError: if it is too large.
+
+        """
+        self.data += data
+        while len(self.data) > self._next:
+            start = self._next + _RECORD
+            if self.data[self._next] != _HANDSHAKE:
+                return True
+            if len(self.data) < start:
+                break
+            size = int.from_bytes(self.data[start - 2 : start])
+            if not size:
+                return True
+            missing = _MESSAGE - len(self._header)
+            if len(self.data) < start + min(size, missing):
+                break
+            header = self._header + self.data[start : start + min(size, missing)]
+            if header[0] != _CLIENT_HELLO:
+                return True
+            length = _MESSAGE + int.from_bytes(header[1:])
+            if len(header) == _MESSAGE and length > _LARGEST:
+                raise ValueError(f"a ClientHello of {length} bytes is too large")
+            if len(self.data) < start + size:
+                break
+            self._header = bytes(header)
+            self._content += size
+            self._next = start + size
+            if len(header) == _MESSAGE and self._content >= length:
+                return True
+        if len(self.data) > 2 * _LARGEST:
+            raise ValueError("a ClientHello in so many records is too large")
+        return False
 
 
 class TLSHandshake(asyncio.Protocol):
@@ -145,8 +223,7 @@ class TLSHandshake(asyncio.Protocol):
         self._start = start
         self._loop = asyncio.get_running_loop()
         self.transport: Any = None
-        # The ClientHello, as far as it has come.
-        self._hello = b""
+        self._hello: ClientHello | None = ClientHello()
         self._task: asyncio.Task[None] | None = None
         self._deadline: Deadline | None = None
         self._rejected = False
@@ -169,12 +246,25 @@ class TLSHandshake(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a part of the ClientHello; called by the event loop."""
-        self._hello += data
-        if _is_whole(self._hello):
-            self.transport.pause_reading()
-            self._host.turns.begin_soon(self)
+        admission = self._host.admission
+        assert self._hello is not None
+        try:
+            whole = self._hello.add(data)
+        except ValueError as exc:
+            self._log(exc)
+            self.cut("too_large")
+            return
+        if not whole:
+            admission.received(self, len(data))
+            return
+        # It's our turn, and whoever waits for us isn't slow.
+        admission.settle(self)
+        self.transport.pause_reading()
+        limit = admission.limits.handshakes
+        if limit is not None and len(self._host.turns) >= _IN_LINE * limit:
+            self.cut("handshakes")
         else:
-            self._host.admission.received(self, len(data))
+            self._host.turns.begin_soon(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave; called by the event loop if TLS hasn't begun."""
@@ -208,8 +298,16 @@ class TLSHandshake(asyncio.Protocol):
     # TLS.
 
     def begin(self) -> None:
-        """Begin TLS."""
-        self._task = self._loop.create_task(self._secure())
+        """Begin TLS; never raises an exception."""
+        if self not in self._host.securing:
+            # It has ended meanwhile.
+            return
+        self._host.admission.arrived(self)
+        try:
+            self._task = self._loop.create_task(self._secure())
+        except Exception as exc:
+            self._fail(exc)
+            return
         self._task.add_done_callback(self._ended)
         self._hand_in_soon()
 
@@ -226,16 +324,19 @@ class TLSHandshake(asyncio.Protocol):
 
     def _hand_in(self) -> None:
         """Hand the ClientHello in to TLS, as the event loop would have."""
-        if self.transport is None:
+        if self.transport is None or self._hello is None:
             return
-        protocol, data = self.transport.get_protocol(), self._hello
-        self._hello = b""
-        while data and not self.transport.is_closing():
-            buffer = protocol.get_buffer(len(data))
-            size = min(len(buffer), len(data))
-            buffer[:size] = data[:size]
-            protocol.buffer_updated(size)
-            data = data[size:]
+        protocol, data = self.transport.get_protocol(), self._hello.data
+        self._hello = None
+        try:
+            while data and not self.transport.is_closing():
+                buffer = protocol.get_buffer(len(data))
+                size = min(len(buffer), len(data))
+                buffer[:size] = data[:size]
+                protocol.buffer_updated(size)
+                del data[:size]
+        except Exception as exc:
+            self._fail(exc)
 
     async def _secure(self) -> None:
         """Perform the TLS handshake, and hand over the connection."""
@@ -244,22 +345,36 @@ class TLSHandshake(asyncio.Protocol):
         early = _Early(self)
         try:
             transport = await self._start(self.transport, early)
-            if transport is None or transport.is_closing():
-                return
-            self._left(well=True)
-            early.hand_over(self._make(), transport)
+        except ConnectionError as exc:
+            self._log(exc)
+            self.cut("lost")
         except OSError as exc:
             # TLS errors are among them.
-            self.count_rejection("tls")
-            if self._host.logger.isEnabledFor(logging.DEBUG):
-                self._host.logger.debug("! TLS handshake failed: %s", exc)
-            forget_tracebacks(exc)
+            self._log(exc)
+            self.cut("tls")
         except Exception as exc:
-            self.count_rejection("error")
-            self.transport.abort()
-            self._loop.call_exception_handler(
-                {"message": "serving a connection failed", "exception": exc}
-            )
+            self._fail(exc)
+        else:
+            if transport is None or transport.is_closing():
+                return
+            try:
+                connection = self._make()
+                self._left(well=True)
+                early.hand_over(connection, transport)
+            except Exception as exc:
+                self._fail(exc)
+
+    def _log(self, exc: Exception) -> None:
+        if self._host.logger.isEnabledFor(logging.DEBUG):
+            self._host.logger.debug("! TLS handshake failed: %s", exc)
+        forget_tracebacks(exc)
+
+    def _fail(self, exc: Exception) -> None:
+        """End the connection because of an error that isn't the peer's."""
+        self.cut("error")
+        self._loop.call_exception_handler(
+            {"message": "serving a connection failed", "exception": exc}
+        )
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Clean up, also after a task that was cancelled before it began."""
@@ -312,14 +427,3 @@ class _Early(asyncio.Protocol):
         """Tell the connection; called by the event loop."""
         if self._connection is not None:
             self._connection.connection_lost(exc)
-
-
-def _is_whole(data: bytes) -> bool:
-    """Tell whether a ClientHello has come, or what can't be one."""
-    if data and data[0] != _HANDSHAKE:
-        # The TLS library knows what to say of it.
-        return True
-    if len(data) < _HEADER:
-        return False
-    size = int.from_bytes(data[_HEADER - 2 : _HEADER])
-    return size > _LARGEST or len(data) >= _HEADER + size

@@ -233,7 +233,7 @@ class WebSocketServerProtocol(ServerSide, WebSocketCommonProtocol):
         # own when it shuts down. After the end of the stream, that is an error; to
         # a closed transport, nothing.
         self._writing_finished = True
-        self.transport.close()
+        self.close_transport()
 
     def _answer_failed_handshake(self, exc: InvalidHandshake) -> None:
         """Answer what an override of :meth:`handshake` raised by itself."""

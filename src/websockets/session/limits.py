@@ -75,7 +75,8 @@ class Limits:
         handshakes: connections whose handshake request hasn't come yet, at once,
             those in a TLS handshake included; None for no limit. For one more, the
             one that has taken longest is answered HTTP status 503, or cut where
-            there's no TLS yet to answer through.
+            there's no TLS yet to answer through. Ten times as many may wait until
+            the server begins their TLS handshakes.
         handshake_bytes: bytes of requests and TLS handshakes that have come in part,
             all together; None for no limit. When there are more, the one that has
             taken longest is answered or cut likewise.
