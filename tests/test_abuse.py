@@ -27,6 +27,7 @@ from faces.support import (
     pass_time,
     turns,
 )
+from websockets.asyncio.loops import loop_state
 from websockets.classic.client import WebSocketClientProtocol
 from websockets.classic.protocol import broadcast
 from websockets.classic.server import WebSocketServerProtocol
@@ -64,6 +65,8 @@ class End:
 
     def __init__(self, *, server: bool, deflate: bool = True, **options: Any) -> None:
         self.server = server
+        # Tests deliver much in one iteration; who else would read in it?
+        loop_state(asyncio.get_running_loop())._reads_once = True
         if server:
             self.connection: Any = WebSocketServerProtocol(
                 _ignore, FakeServer(), **options

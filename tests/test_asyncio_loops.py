@@ -107,6 +107,24 @@ async def test_connections_read_on_in_the_next_iteration() -> None:
     assert (one.read, other.read) == (2, 1)
 
 
+async def test_connections_that_may_take_a_while_read_a_few_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loops, "_SLOWLY", 0.001)
+    state = LoopState(asyncio.get_running_loop())
+    members = [Member() for _ in range(loops._SLOW_READS + 4)]
+    for member in members:
+        state.read_later(member, True)
+    await turns(2)
+    assert not any(member.read for member in members)
+    await until(lambda: members[0].read)
+    assert sum(member.read for member in members) == loops._SLOW_READS
+    await until(lambda: members[-1].read)
+    assert all(member.read == 1 for member in members)
+    state.read_later(members[0], True)
+    await until(lambda: members[0].read == 2)
+
+
 @pytest.mark.parametrize("at_once", [2**14, 2**20])
 async def test_event_loops_that_read_once_need_no_turns(at_once: int) -> None:
     loop = asyncio.get_running_loop()

@@ -209,9 +209,11 @@ class Engine:
         known = self._has_handshake()
         self._session.bytes_received += len(data)
         protocol.receive_handshake(data)
-        if protocol.discarding and known:
+        if protocol.discarding:
             # The peer was refused. All that matters is when it leaves.
-            return
+            self._stop_for_now(slowly=True)
+            if known:
+                return
         if known:
             # The peer goes on before it has our answer; that needn't be read.
             self._pause_reading()
@@ -613,13 +615,13 @@ class Engine:
         if self._shared.had_enough(nbytes):
             self._stop_for_now()
 
-    def _stop_for_now(self) -> None:
+    def _stop_for_now(self, *, slowly: bool = False) -> None:
         """Read no more in this iteration; event loops may go on and on."""
         if not self._resting and not self.transport.is_closing():
             self._resting = True
             self.transport.pause_reading()
             assert self._shared is not None
-            self._shared.read_later(self)
+            self._shared.read_later(self, slowly)
 
     def read_in_turn(self) -> None:
         """Go on reading in another iteration, unless something else forbids it."""

@@ -9,13 +9,14 @@ cdef class LoopState:
     cdef public double _handle_at
     cdef public long long _number, _void, _received
     cdef public list _resting
+    cdef public object _slow
     cdef public bytearray buffer
     cdef public object view
     cdef public object clock
     cdef public bint shares_reads, _reads_once, _counting
 
     cpdef bint had_enough(self, Py_ssize_t nbytes)
-    cpdef read_later(self, member)
+    cpdef read_later(self, member, bint slowly=*)
     cpdef flush_soon(self, member)
     cpdef add_deadline(self, double when, member)
     cpdef drop_deadline(self, Deadline deadline)

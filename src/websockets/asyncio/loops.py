@@ -9,6 +9,7 @@ connections: no connection has a buffer, a handle or a task of its own for these
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextvars
 import heapq
 import sys
@@ -60,6 +61,11 @@ BUFFER_SIZE = 2**17 if compiled else 2**16 + 2**10
 #: That's for event loops that read the same connection again and again while there is
 #: something to read, as uvloop does up to 32 times.
 _ENOUGH = 2**21 if compiled else 2**18
+
+#: Seconds after which connections read again that may take a while, and how many of
+#: them then. Event loops accept connections between; uvloop one in each iteration.
+_SLOWLY = 0.01
+_SLOW_READS = 16
 
 #: Deadlines looked at before other callbacks of the event loop have their turn.
 _DEADLINES_PER_TURN = 256
@@ -154,6 +160,7 @@ class LoopState:
         "_reads_once",
         "_received",
         "_resting",
+        "_slow",
         "_void",
         "buffer",
         "clock",
@@ -176,6 +183,7 @@ class LoopState:
         self._received = 0
         self._counting = False
         self._resting: list[Member] = []
+        self._slow: collections.deque[Member] = collections.deque()
         self._dirty: list[Member] = []
         self._deadlines: list[Deadline] = []
         self._number = 0
@@ -201,8 +209,21 @@ class LoopState:
         self._received += nbytes
         return self._received >= _ENOUGH
 
-    def read_later(self, member: Member) -> None:
-        """Have a connection read again in the next iteration."""
+    def read_later(self, member: Member, slowly: bool = False) -> None:
+        """
+        Have a connection read again.
+
+        Args:
+            member: the connection.
+            slowly: whether that may take a while, since what comes is dropped; else
+                it's in the next iteration.
+
+        """
+        if slowly:
+            if not self._slow:
+                self._read_slowly_soon()
+            self._slow.append(member)
+            return
         self._resting.append(member)
         if not self._counting:
             self._counting = True
@@ -214,10 +235,25 @@ class LoopState:
         self._received = 0
         resting, self._resting = self._resting, []
         for member in resting:
-            try:
-                member.read_in_turn()
-            except Exception as exc:
-                self._report(exc)
+            self._read_again(member)
+
+    def _read_slowly_soon(self) -> None:
+        loop = self._loop()
+        assert loop is not None
+        loop.call_later(_SLOWLY, self._read_slowly, context=self._context)
+
+    def _read_slowly(self) -> None:
+        """Have some of those read again that may take a while."""
+        for _ in range(min(_SLOW_READS, len(self._slow))):
+            self._read_again(self._slow.popleft())
+        if self._slow:
+            self._read_slowly_soon()
+
+    def _read_again(self, member: Member) -> None:
+        try:
+            member.read_in_turn()
+        except Exception as exc:
+            self._report(exc)
 
     def _call_soon(self, callback: Callable[[], None]) -> None:
         loop = self._loop()
