@@ -639,22 +639,6 @@ async def test_closing_reads_on_in_the_next_iteration(opened: Opened) -> None:
     assert connection.close_code == 1000
 
 
-async def test_what_a_refused_peer_still_sends_is_read_slowly() -> None:
-    """Nobody needs it, and others are to be served meanwhile."""
-    connection: Any = WebSocketServerProtocol(lambda websocket: None, FakeServer())
-    transport = FakeTransport(connection)
-    connection.connection_made(transport)
-    deliver(connection, b"GET /" + b"x" * 10_000)
-    assert b"".join(transport.written).startswith(b"HTTP/1.1 414 ")
-    for _ in range(2):
-        assert not transport.reading
-        await turns(2)
-        assert not transport.reading
-        await until(lambda: transport.reading)
-        deliver(connection, b"x" * 10_000)
-    connection.connection_lost(None)
-
-
 async def test_who_has_read_much_lets_others_read(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -351,3 +351,18 @@ async def test_servers_of_frameworks_admit_all(end: bytes) -> None:
     assert connection.handler_task is not None
     transport.abort()
     await until(lambda: not server.connections)
+
+
+# Those who were refused.
+
+
+async def test_what_a_refused_peer_still_sends_is_read_slowly(face: Face) -> None:
+    """Nobody needs it, and others are to be served meanwhile."""
+    async with face.serve(echo, "localhost", 0) as server, raw_client(server) as raw:
+        raw.write(b"GET /" + b"x" * 10_000)
+        assert b" 414 " in await raw.reader.readline()
+        (connection,) = server.live
+        await until(lambda: connection._resting)
+        await until(lambda: not connection._resting)
+        raw.write(b"x" * 10_000)
+        await until(lambda: connection._resting)
