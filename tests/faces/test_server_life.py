@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import weakref
 from typing import Any
@@ -481,4 +483,83 @@ async def test_how_many_wait_to_be_accepted(
     async with face.serve(echo, "localhost", 0, backlog=7):
         pass
     selects = isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop)
-    assert given == [None if selects else 256, 7]
+    assert list(dict.fromkeys(given)) == [None if selects else 256, 7]
+
+
+# Event loops that accept one connection in each iteration.
+
+
+def listeners(server: Any) -> int:
+    """Return how many take connections from the server's sockets."""
+    return 1 + len(server._others) // max(len(server.sockets), 1)
+
+
+def accepts_one() -> bool:
+    """Tell whether the event loop accepts one connection in each iteration."""
+    return type(asyncio.get_running_loop()).__module__.startswith("uvloop")
+
+
+async def test_several_accept_where_each_accepts_one(face: Face) -> None:
+    async with face.serve(echo, "127.0.0.1", 0) as server:
+        assert listeners(server) == (8 if accepts_one() else 1)
+        assert len(server.sockets) == 1
+        others = [sock for other in server._others for sock in other.sockets]
+        for _ in range(20):
+            async with face.connect(uri_of(server)) as client:
+                await client.send("a")
+                assert await client.recv() == "a"
+        port = port_of(server)
+    assert all(sock.fileno() == -1 for sock in others)
+    with pytest.raises(OSError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_several_accept_once_the_server_does(face: Face) -> None:
+    options = {"start_serving": False}
+    async with face.serve(echo, "127.0.0.1", 0, **options) as server:
+        assert listeners(server) == 1
+        await server.start_serving()
+        await server.start_serving()
+        assert listeners(server) == (8 if accepts_one() else 1)
+        async with face.connect(uri_of(server)):
+            pass
+
+
+async def test_fewer_accept_where_too_many_files_are_open(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [3]
+
+    def duplicate(descriptor: int) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.EMFILE, "too many")
+        return real(descriptor)
+
+    real = os.dup
+    monkeypatch.setattr(listening.os, "dup", duplicate)
+    async with face.serve(echo, "127.0.0.1", 0) as server:
+        assert listeners(server) == (4 if accepts_one() else 1)
+        async with face.connect(uri_of(server)):
+            pass
+
+
+async def test_cancelling_while_more_are_made_to_accept(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not accepts_one():
+        pytest.skip("one is enough")
+    made: list[Any] = []
+    real = listening.listen_on
+
+    async def listen_on(*args: Any, **options: Any) -> Any:
+        if len(made) == 3:
+            raise asyncio.CancelledError
+        made.append(await real(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(listening, "listen_on", listen_on)
+    with pytest.raises(asyncio.CancelledError):
+        await face.serve(echo, "127.0.0.1", 0)
+    assert len(made) == 3
+    assert not any(server.is_serving() for server in made)

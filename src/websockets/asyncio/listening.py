@@ -11,9 +11,10 @@ import asyncio
 import functools
 import logging
 import math
+import os
 import socket
 from asyncio import FIRST_COMPLETED
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..codes import CloseCode, Opcode, State
@@ -35,6 +36,13 @@ __all__ = ["Listener"]
 #: Connections that may wait to be accepted. Event loops have 100 places, which are soon
 #: taken; and who finds none tries again after a second.
 _BACKLOG = 256
+
+#: How many take connections from the same socket on uvloop, each of which accepts one
+#: in each iteration.
+_ACCEPTORS = 8
+
+#: Arguments of ``create_server()`` that those have in common.
+_SHARED = {"backlog", "secure", "ssl", "ssl_handshake_timeout", "ssl_shutdown_timeout"}
 
 #: Seconds that cancelled handlers have to clean up.
 _GRACE = 1
@@ -82,6 +90,9 @@ class Listener(Generic[ConnectionT]):
         self.admission = Admission()
         self._totals = Totals()
         self._server: asyncio.Server | None = None
+        # Those that accept connections from the same sockets, and what makes them.
+        self._others: list[asyncio.Server] = []
+        self._listen_too: Callable[..., Awaitable[asyncio.Server]] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._close_task: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[None] | None = None
@@ -134,9 +145,43 @@ class Listener(Generic[ConnectionT]):
         options["secure"] = secure
         if options.pop("unix", False):
             server = await listen_on(loop, "create_unix_server", make, **options)
-        else:
-            server = await listen_on(loop, "create_server", make, host, port, **options)
+            self.attach(server, loop)
+            return
+        server = await listen_on(loop, "create_server", make, host, port, **options)
         self.attach(server, loop)
+        if type(loop).__module__.startswith("uvloop"):
+            options = {name: options[name] for name in _SHARED & options.keys()}
+            listen = functools.partial(listen_on, loop, "create_server", make)
+            self._listen_too = functools.partial(listen, None, None, **options)
+            if server.is_serving():
+                await self._accept_more()
+
+    async def _accept_more(self) -> None:
+        """Have more take connections where one alone accepts them one by one."""
+        listen, self._listen_too = self._listen_too, None
+        if listen is None:
+            return
+        try:
+            for sock in self._running_server().sockets:
+                # Servers in memory have none; see websockets.testing.
+                for _ in range(_ACCEPTORS - 1 if sock.fileno() >= 0 else 0):
+                    copy = socket.socket(fileno=os.dup(sock.fileno()))
+                    try:
+                        self._others.append(await listen(sock=copy))
+                    except BaseException:
+                        copy.close()
+                        raise
+        except OSError:
+            # Too many files are open: fewer will do.
+            pass
+        except BaseException:
+            self._close_servers()
+            raise
+
+    def _close_servers(self) -> None:
+        """Accept no more connections."""
+        for server in (self._running_server(), *self._others):
+            server.close()
 
     def attach(self, server: asyncio.Server, loop: asyncio.AbstractEventLoop) -> None:
         """Take the asyncio server that accepts connections."""
@@ -206,6 +251,7 @@ class Listener(Generic[ConnectionT]):
         For servers that were made with ``start_serving=False``.
         """
         await self._running_server().start_serving()
+        await self._accept_more()
 
     async def serve_forever(self) -> None:
         """
@@ -297,7 +343,7 @@ class Listener(Generic[ConnectionT]):
             for descriptor in descriptors:
                 loop.remove_reader(descriptor)
         else:
-            server.close()
+            self._close_servers()
 
     def _expire_in(self, timeout: float) -> None:
         """See that closing the server ends after so many seconds, or earlier."""
@@ -331,7 +377,7 @@ class Listener(Generic[ConnectionT]):
         """Do what :meth:`close` promises."""
         self.logger.info("server closing")
         await asyncio.sleep(0)
-        self._running_server().close()
+        self._close_servers()
         connections = self._end_handshakes()
         ending = asyncio.ensure_future(
             self._end_all(
@@ -357,7 +403,7 @@ class Listener(Generic[ConnectionT]):
         if self._expiry is not None:
             self._expiry.cancel()
         assert self._closed is not None
-        self._running_server().close()
+        self._close_servers()
         self._closed.set_result(None)
 
     async def _end_all(
