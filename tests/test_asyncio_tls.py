@@ -7,7 +7,7 @@ import functools
 import logging
 import ssl
 import types
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -22,6 +22,18 @@ from websockets.session.limits import Limits
 pytestmark = pytest.mark.usefixtures("clean_loop")
 
 NOISE = b"GET / HTTP/1.1"
+
+
+@pytest.fixture
+async def told() -> AsyncIterator[list[str]]:
+    """Give the errors that the event loop is told of."""
+    found: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(
+        lambda loop, context: found.append(str(context["exception"]))
+    )
+    yield found
+    loop.set_exception_handler(None)
 
 
 def make_host() -> Any:
@@ -46,24 +58,20 @@ def begin(
     return host, handshake, transport
 
 
-async def test_an_event_loop_that_cannot_start_tls() -> None:
+async def test_an_event_loop_that_cannot_start_tls(told: list[str]) -> None:
     async def start(*args: Any, **kwargs: Any) -> Any:
         raise TypeError("not with this transport")
 
-    told: list[Any] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
     host, handshake, transport = begin(start)
     handshake.data_received(NOISE)
     await turns(4)
-    loop.set_exception_handler(None)
-    assert [str(exc) for exc in told] == ["not with this transport"]
+    assert told == ["not with this transport"]
     assert transport.calls[-1] == "abort"
     assert not host.securing
     assert host.admission.rejected == {"error": 1}
 
 
-async def test_a_connection_that_fails_to_take_over() -> None:
+async def test_a_connection_that_fails_to_take_over(told: list[str]) -> None:
     class Failing(asyncio.Protocol):
         def connection_made(self, transport: Any) -> None:
             raise RuntimeError("no, thanks")
@@ -71,14 +79,10 @@ async def test_a_connection_that_fails_to_take_over() -> None:
     async def start(transport: Any, protocol: Any, *args: Any, **kwargs: Any) -> Any:
         return FakeTransport(protocol)
 
-    told: list[Any] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
     host, handshake, transport = begin(start, Failing)
     handshake.data_received(NOISE)
     await turns(4)
-    loop.set_exception_handler(None)
-    assert [str(exc) for exc in told] == ["no, thanks"]
+    assert told == ["no, thanks"]
     assert transport.calls[-1] == "abort"
     assert not host.securing
 
@@ -130,7 +134,9 @@ async def test_what_comes_early() -> None:
     assert got == ["made", b"something", "lost"]
 
 
-async def test_an_application_that_fails_is_not_taken_for_the_peer() -> None:
+async def test_an_application_that_fails_is_not_taken_for_the_peer(
+    told: list[str],
+) -> None:
     """Whatever it raises, even what would mean a failed handshake elsewhere."""
 
     class Failing(asyncio.Protocol):
@@ -140,19 +146,15 @@ async def test_an_application_that_fails_is_not_taken_for_the_peer() -> None:
     async def start(transport: Any, protocol: Any, *args: Any, **kwargs: Any) -> Any:
         return FakeTransport(protocol)
 
-    told: list[Any] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
     host, handshake, transport = begin(start, Failing)
     handshake.data_received(NOISE)
     await turns(4)
-    loop.set_exception_handler(None)
-    assert [str(exc) for exc in told] == ["the application's"]
+    assert told == ["the application's"]
     assert transport.calls[-1] == "abort"
     assert host.admission.rejected == {"error": 1}
 
 
-async def test_no_task_can_be_made() -> None:
+async def test_no_task_can_be_made(told: list[str]) -> None:
     """Others have their turn nevertheless."""
 
     async def start(*args: Any, **kwargs: Any) -> Any:
@@ -162,9 +164,7 @@ async def test_no_task_can_be_made() -> None:
         coro.close()
         raise MemoryError("no room")
 
-    told: list[Any] = []
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
     host, handshake, transport = begin(start)
     loop.set_task_factory(fail)
     handshake.data_received(NOISE)
@@ -172,13 +172,12 @@ async def test_no_task_can_be_made() -> None:
     other.connection_made(FakeTransport(other))
     await asyncio.sleep(0)
     loop.set_task_factory(None)
-    loop.set_exception_handler(None)
-    assert [str(exc) for exc in told] == ["no room"]
+    assert told == ["no room"]
     assert transport.calls[-1] == "abort"
     assert not len(host.turns)
 
 
-async def test_tls_that_fails_when_it_is_handed_the_hello() -> None:
+async def test_tls_that_fails_when_it_is_handed_the_hello(told: list[str]) -> None:
     class Failing(asyncio.BufferedProtocol):
         def get_buffer(self, sizehint: int) -> Any:
             raise ValueError("no buffer")
@@ -187,14 +186,10 @@ async def test_tls_that_fails_when_it_is_handed_the_hello() -> None:
         transport.protocol = Failing()
         await asyncio.sleep(0.001)
 
-    told: list[Any] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda loop, context: told.append(context["exception"]))
     host, handshake, transport = begin(start)
     handshake.data_received(NOISE)
     await turns(5)
-    loop.set_exception_handler(None)
-    assert [str(exc) for exc in told] == ["no buffer"]
+    assert told == ["no buffer"]
     assert transport.calls[-1] == "abort"
     assert host.admission.rejected == {"error": 1}
     await until(lambda: not host.securing)
