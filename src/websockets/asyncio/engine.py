@@ -451,12 +451,12 @@ class Engine:
             protocol.writes = []
             if size <= _COLLECT:
                 data = b"".join(writes)
-            elif transport is not None:
-                self._handed_over += sum(map(len, writes))
-                self._write_large(writes)
         if transport is None:
             return
-        if data:
+        if writes and size > _COLLECT:
+            self._handed_over += sum(map(len, writes))
+            self._write_large(writes)
+        elif data:
             # Exactly, unlike unsent: what isn't there would look like progress.
             self._handed_over += len(data)
             transport.write(data)
