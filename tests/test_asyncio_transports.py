@@ -7,6 +7,7 @@ import errno
 import pathlib
 import socket
 import ssl
+import struct
 import sys
 import types
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +25,7 @@ from faces.support import (
     uri_of,
 )
 from websockets.asyncio import transports
-from websockets.asyncio.transports import find_connector, listen_on
+from websockets.asyncio.transports import find_connector, listen_on, read_rest
 
 METHODS = [
     f"create_{unix}{kind}"
@@ -439,3 +440,69 @@ class TestStandIns:
             async with face.serve(echo, sock=sock):
                 pass
         assert not stand_in.called
+
+
+class TestReadRest:
+    """What is left on lost connections."""
+
+    @pytest.fixture
+    def sockets(self) -> Iterator[list[socket.socket]]:
+        """Give the ends of a connection; the second has sent, the first can't."""
+        with socket.socket() as far, socket.create_server(("127.0.0.1", 0)) as server:
+            far.connect(server.getsockname())
+            near, _ = server.accept()
+            with near:
+                far.sendall(b"what is left")
+                yield [near, far]
+
+    def lose(self, far: socket.socket) -> None:
+        linger = struct.pack("ii", 1, 0)
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        far.close()
+
+    def read(self, sock: Any, context: Any = None) -> bytes:
+        info = {"socket": sock, "sslcontext": context}
+        return read_rest(mock.Mock(get_extra_info=info.get))
+
+    def test_it_is_read_once(self, sockets: list[socket.socket]) -> None:
+        near, far = sockets
+        self.lose(far)
+        assert self.read(near) == b"what is left"
+        assert self.read(near) == b""
+        # It is as open as it was.
+        assert near.fileno() != -1
+        near.getsockname()
+
+    @pytest.mark.parametrize("action", ["stays", "closes", "shuts down"])
+    def test_connections_that_live(
+        self, sockets: list[socket.socket], action: str
+    ) -> None:
+        """The number of a socket that was closed may be that of another one."""
+        near, far = sockets
+        if action == "closes":
+            far.close()
+        elif action == "shuts down":
+            far.shutdown(socket.SHUT_WR)
+        assert self.read(near) == b""
+        assert near.recv(100) == b"what is left"
+
+    def test_what_is_encrypted(self, sockets: list[socket.socket]) -> None:
+        near, far = sockets
+        self.lose(far)
+        assert self.read(near, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) == b""
+
+    def test_a_socket_that_is_closed(self, sockets: list[socket.socket]) -> None:
+        near, far = sockets
+        near.close()
+        assert self.read(near) == b""
+
+    def test_no_socket(self) -> None:
+        assert self.read(None) == b""
+
+    def test_windows(
+        self, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        near, far = sockets
+        self.lose(far)
+        monkeypatch.setattr(transports.sys, "platform", "win32")
+        assert self.read(near) == b""

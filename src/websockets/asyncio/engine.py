@@ -48,6 +48,7 @@ from ..typing import BytesLike, LoggerLike, Subprotocol
 from .alarms import ACTIONS
 from .logs import LoggerMaker, unwrap_logger
 from .loops import BUFFER_SIZE, Deadline, LoopState, current_task, loop_state, throw
+from .transports import read_rest
 from .waiters import Waiter, release
 
 if TYPE_CHECKING:
@@ -289,6 +290,8 @@ class Engine:
         try:
             if self.protocol.debug:
                 self.logger.debug("x connection lost%s", f": {exc}" if exc else "")
+            if isinstance(exc, OSError) and (rest := read_rest(self.transport)):
+                self.data_received(rest)
             self._session.receive_eof()
         finally:
             # Also where the application's logging fails.
@@ -466,6 +469,9 @@ class Engine:
     def _write_large(self, writes: list[BytesLike]) -> None:
         """Write many bytes without copying what is large."""
         transport = self.transport
+        if transport.is_closing():
+            # A write has failed, we'll be told soon, and asyncio logs each one more.
+            return
         if self._gathers:
             transport.writelines([data for data in writes if data])
             return

@@ -22,9 +22,12 @@ And tests may have transports without sockets: see :data:`stand_ins`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import os
+import select
+import socket
 import ssl as ssl_module
 import sys
 import weakref
@@ -33,7 +36,14 @@ from typing import Any, Protocol
 
 from .tls import TLSStarter
 
-__all__ = ["find_connector", "find_stand_in", "listen_on", "stand_ins", "transports"]
+__all__ = [
+    "find_connector",
+    "find_stand_in",
+    "listen_on",
+    "read_rest",
+    "stand_ins",
+    "transports",
+]
 
 # Options with which both do the same, of each method of an event loop.
 _TLS = {"ssl", "ssl_handshake_timeout", "ssl_shutdown_timeout"}
@@ -118,6 +128,46 @@ def find_connector(
     if options.get("ssl") and not (insisted and _is_harmless(options["ssl"])):
         return method
     return functools.partial(getattr(library, name), loop)
+
+
+def read_rest(transport: Any) -> bytes:
+    """
+    Return what came before a connection was lost and its transport didn't read.
+
+    Transports that fail to write read no more, and a peer may have said much before it
+    reset the connection. The system keeps that until the socket is closed. Its size is
+    bounded: nothing comes on a dead connection. Empty with TLS, since its state was
+    lost with the connection.
+
+    Args:
+        transport: a transport that is telling of the loss.
+
+    """
+    of_transport = transport.get_extra_info("socket")
+    number = -1 if of_transport is None else of_transport.fileno()
+    if number < 0 or transport.get_extra_info("sslcontext") is not None:
+        return b""
+    chunks = []
+    with contextlib.suppress(OSError):
+        sock = socket.socket(fileno=number)
+        try:
+            sock.setblocking(False)
+            # The number of a closed socket may be that of somebody's connection now.
+            while _is_dead(sock) and (chunk := sock.recv(2**18)):
+                chunks.append(chunk)
+        finally:
+            sock.detach()
+    return b"".join(chunks)
+
+
+def _is_dead(sock: socket.socket) -> bool:
+    """Tell whether nothing can come any more, but for what is there already."""
+    if sys.platform == "win32":
+        # There, a reset takes with it what wasn't read.
+        return False
+    poll = select.poll()
+    poll.register(sock, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
 async def listen_on(
