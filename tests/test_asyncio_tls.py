@@ -71,10 +71,15 @@ async def test_an_event_loop_that_cannot_start_tls(told: list[str]) -> None:
     assert host.admission.rejected == {"error": 1}
 
 
-async def test_a_connection_that_fails_to_take_over(told: list[str]) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, ConnectionResetError])
+async def test_a_connection_that_fails_to_take_over(
+    told: list[str], error: type[Exception]
+) -> None:
+    """Whatever it raises, even what would mean elsewhere that the peer has failed."""
+
     class Failing(asyncio.Protocol):
         def connection_made(self, transport: Any) -> None:
-            raise RuntimeError("no, thanks")
+            raise error("no, thanks")
 
     async def start(transport: Any, protocol: Any, *args: Any, **kwargs: Any) -> Any:
         return FakeTransport(protocol)
@@ -84,6 +89,7 @@ async def test_a_connection_that_fails_to_take_over(told: list[str]) -> None:
     await turns(4)
     assert told == ["no, thanks"]
     assert transport.calls[-1] == "abort"
+    assert host.admission.rejected == {"error": 1}
     assert not host.securing
 
 
@@ -132,26 +138,6 @@ async def test_what_comes_early() -> None:
     await turns(4)
     early[0].connection_lost(None)
     assert got == ["made", b"something", "lost"]
-
-
-async def test_an_application_that_fails_is_not_taken_for_the_peer(
-    told: list[str],
-) -> None:
-    """Whatever it raises, even what would mean a failed handshake elsewhere."""
-
-    class Failing(asyncio.Protocol):
-        def connection_made(self, transport: Any) -> None:
-            raise ConnectionResetError("the application's")
-
-    async def start(transport: Any, protocol: Any, *args: Any, **kwargs: Any) -> Any:
-        return FakeTransport(protocol)
-
-    host, handshake, transport = begin(start, Failing)
-    handshake.data_received(NOISE)
-    await turns(4)
-    assert told == ["the application's"]
-    assert transport.calls[-1] == "abort"
-    assert host.admission.rejected == {"error": 1}
 
 
 async def test_no_task_can_be_made(told: list[str]) -> None:

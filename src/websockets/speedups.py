@@ -32,8 +32,8 @@ _ALL_BYTES = bytes(range(256))
 
 _from_bytes = int.from_bytes
 
-# Numbers by which to multiply a key to have it so many times, for short payloads. All
-# of them take 25 KiB.
+# Numbers by which to multiply a mask to have it so many times, for short payloads: 0.1
+# against 0.2 µs for repeating its bytes. All of them take 25 KiB.
 _FEW = 100
 _ONES = [0] * _FEW
 
@@ -62,9 +62,13 @@ def apply_mask(data: BytesLike, mask: BytesLike) -> bytes:
     if size >= _LARGE:
         return _mask_large(data, bytes(mask))
     # Payload and repeated mask are taken for two long integers.
-    long_mask = (bytes(mask) * ((size >> 2) + 1))[:size]
-    masked = int.from_bytes(data, "little") ^ int.from_bytes(long_mask, "little")
-    return masked.to_bytes(size, "little")
+    words = size + 3 >> 2
+    if words < _FEW:
+        long_mask = _from_bytes(mask, "little") * (_ONES[words] or _repeat(words))
+    else:
+        long_mask = _from_bytes(bytes(mask) * words, "little")
+    masked = _from_bytes(data, "little") ^ long_mask
+    return masked.to_bytes(words << 2, "little")[:size]
 
 
 def _mask_large(data: BytesLike, mask: bytes) -> bytes:
@@ -191,7 +195,7 @@ def build_frame(first: int, data: BytesLike) -> bytes:
 
 
 def _repeat(words: int) -> int:
-    """Make the number that repeats a key so many times, and keep it."""
+    """Make the number that repeats a mask so many times, and keep it."""
     number = _ONES[words] = _from_bytes(b"\1\0\0\0" * words, "little")
     return number
 
@@ -234,13 +238,7 @@ def take_bytes(data: bytearray, start: int, stop: int, key: int) -> bytes:
     """
     if key < 0:
         return bytes(memoryview(data)[start:stop])
-    words = stop - start + 3 >> 2
-    if words >= _FEW:
-        return apply_mask(data[start:stop], data[key : key + 4])
-    # As in apply_mask(), with a number that repeats the key.
-    mask = _from_bytes(data[key : key + 4], "little") * (_ONES[words] or _repeat(words))
-    masked = _from_bytes(data[start:stop], "little") ^ mask
-    return masked.to_bytes(words << 2, "little")[: stop - start]
+    return apply_mask(data[start:stop], data[key : key + 4])
 
 
 def take_text(data: bytearray, start: int, stop: int, key: int) -> str:

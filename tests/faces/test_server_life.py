@@ -491,7 +491,7 @@ async def test_how_many_wait_to_be_accepted(
 
 def listeners(server: Any) -> int:
     """Return how many take connections from the server's sockets."""
-    return 1 + len(server._others) // max(len(server.sockets), 1)
+    return 1 + len(server._acceptors) // max(len(server.sockets), 1)
 
 
 def accepts_one() -> bool:
@@ -503,13 +503,13 @@ async def test_several_accept_where_each_accepts_one(face: Face) -> None:
     async with face.serve(echo, "127.0.0.1", 0) as server:
         assert listeners(server) == (8 if accepts_one() else 1)
         assert len(server.sockets) == 1
-        others = [sock for other in server._others for sock in other.sockets]
+        sockets = [sock for acceptor in server._acceptors for sock in acceptor.sockets]
         for _ in range(20):
             async with face.connect(uri_of(server)) as client:
                 await client.send("a")
                 assert await client.recv() == "a"
         port = port_of(server)
-    assert all(sock.fileno() == -1 for sock in others)
+    assert all(sock.fileno() == -1 for sock in sockets)
     with pytest.raises(OSError):
         await asyncio.open_connection("127.0.0.1", port)
 

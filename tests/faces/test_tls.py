@@ -279,26 +279,19 @@ async def test_tasks_that_are_cancelled(face: Face) -> None:
         assert not server.securing
 
 
-async def test_a_task_that_is_cancelled_before_it_begins(face: Face) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [lambda it: it._task.cancel(), lambda it: it.cut("shutting_down")],
+    ids=["cancelled", "cut"],
+)
+async def test_an_end_just_before_tls_begins(face: Face, end: Any) -> None:
     async with serve(face) as server, tls_peer(server) as peer:
         await until(lambda: server.securing)
         (handshake,) = server.securing
         server.turns.begin_soon = lambda handshake: None
         handshake.data_received(peer.hello())
         handshake.begin()
-        handshake._task.cancel()
-        await peer.raw.read_all()
-        assert not server.securing
-
-
-async def test_aborting_just_before_tls_begins(face: Face) -> None:
-    async with serve(face) as server, tls_peer(server) as peer:
-        await until(lambda: server.securing)
-        (handshake,) = server.securing
-        server.turns.begin_soon = lambda handshake: None
-        handshake.data_received(peer.hello())
-        handshake.begin()
-        handshake.cut("shutting_down")
+        end(handshake)
         await peer.raw.read_all()
         await until(lambda: not server.securing)
 

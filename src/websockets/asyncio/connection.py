@@ -305,12 +305,8 @@ class Connection(Engine):
         return message
 
     def _must_wait(self) -> bool:
-        """Tell whether there is nothing for it but to wait for a message."""
-        return (
-            not self._inbox.messages
-            and self.protocol._state is OPEN
-            and not self._session.held
-        )
+        """Tell whether, if no message waits, there is nothing for it but to wait."""
+        return self.protocol._state is OPEN and not self._session.held
 
     def _join(self, fragments: Fragments) -> Data:
         """Return a message that came in several frames as one object."""
@@ -418,7 +414,7 @@ class Connection(Engine):
             if not isinstance(message, _DATA):
                 await self._send_fragments(message, text)
                 return
-        if self._writing_paused or self._budget <= 0:
+        if self._must_rest():
             await self._rest()
 
     def _send_now(self, message: Any, text: bool | None) -> bool:

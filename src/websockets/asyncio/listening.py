@@ -91,7 +91,7 @@ class Listener(Generic[ConnectionT]):
         self._totals = Totals()
         self._server: asyncio.Server | None = None
         # Those that accept connections from the same sockets, and what makes them.
-        self._others: list[asyncio.Server] = []
+        self._acceptors: list[asyncio.Server] = []
         self._listen_too: Callable[..., Awaitable[asyncio.Server]] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._close_task: asyncio.Task[None] | None = None
@@ -151,8 +151,9 @@ class Listener(Generic[ConnectionT]):
         self.attach(server, loop)
         if type(loop).__module__.startswith("uvloop"):
             options = {name: options[name] for name in _SHARED & options.keys()}
-            listen = functools.partial(listen_on, loop, "create_server", make)
-            self._listen_too = functools.partial(listen, None, None, **options)
+            self._listen_too = functools.partial(
+                listen_on, loop, "create_server", make, None, None, **options
+            )
             if server.is_serving():
                 await self._accept_more()
 
@@ -167,7 +168,7 @@ class Listener(Generic[ConnectionT]):
                 for _ in range(_ACCEPTORS - 1 if sock.fileno() >= 0 else 0):
                     copy = socket.socket(fileno=os.dup(sock.fileno()))
                     try:
-                        self._others.append(await listen(sock=copy))
+                        self._acceptors.append(await listen(sock=copy))
                     except BaseException:
                         copy.close()
                         raise
@@ -180,7 +181,7 @@ class Listener(Generic[ConnectionT]):
 
     def _close_servers(self) -> None:
         """Accept no more connections."""
-        for server in (self._running_server(), *self._others):
+        for server in (self._running_server(), *self._acceptors):
             server.close()
 
     def attach(self, server: asyncio.Server, loop: asyncio.AbstractEventLoop) -> None:

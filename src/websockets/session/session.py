@@ -176,7 +176,7 @@ class Session:
                     inbox.append(content)
                 else:
                     inbox.put_part(content, reader.fin)
-                if inflated and inflated > inbox.max_bytes:
+                if inflated > inbox.max_bytes:
                     # What was received is little, what it inflates to is not.
                     if closing:
                         self.dropping = True
