@@ -7,7 +7,7 @@ import contextlib
 import random
 from typing import Any
 
-from raw import REQUEST, raw_client, raw_server
+from raw import REQUEST, Raw, raw_client, raw_server
 from scene import Scene, fault, turns
 
 from websockets.exceptions import ConnectionClosed, InvalidMessage
@@ -83,6 +83,35 @@ async def reset_by_server(scene: Scene) -> None:
             scene.injected += 1
             await receiving
             scene.ledgers[-1].expect(MESSAGES)
+
+
+@fault
+async def reset_found_by_write(scene: Scene) -> None:
+    """A write is told of the reset before what was sent is read, on either side."""
+
+    async def part(raw: Raw, connection: Any) -> None:
+        await raw.send_numbers(MESSAGES)
+        # Nothing waits from here on, so that the event loop can't read.
+        raw.reset()
+        scene.injected += 1
+        await connection.send("too late")
+        await scene.collect(connection)
+        scene.ledgers[-1].expect(MESSAGES)
+
+    async def handler(connection: Any) -> None:
+        connections.put_nowait(connection)
+        await connection.wait_closed()
+
+    connections: asyncio.Queue[Any] = asyncio.Queue()
+    async with scene.server(handler, max_queue=None) as port:
+        for _ in range(CONNECTIONS):
+            async with raw_client(port) as raw:
+                await part(raw, await connections.get())
+    async with raw_server() as (port, accept):
+        for _ in range(CONNECTIONS):
+            accepting = asyncio.create_task(accept())
+            connection = await scene.open(port, max_queue=None)
+            await part(await accepting, connection)
 
 
 @fault

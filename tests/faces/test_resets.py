@@ -221,6 +221,23 @@ async def test_a_fault_before_a_reset_is_told(face: Face) -> None:
         assert caught.value.sent.code == 1002
 
 
+async def test_senders_do_not_go_on(
+    face: Face, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What they send is lost, and asyncio logs a warning for each write."""
+    async with server_and_peer(face) as (server, peer):
+        peer.say(peer.frames(b"one"))
+        peer.reset()
+        with pytest.raises(ConnectionClosedError):
+            for _ in range(3):
+                await server.send(bytes(2**18))
+        assert await receive_all(server) == [b"one"]
+        for _ in range(20):
+            with pytest.raises(ConnectionClosedError):
+                await server.send(bytes(2**18))
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
 async def test_unix_sockets(face: Face, tmp_path: pathlib.Path) -> None:
     async with server_and_peer(face, str(tmp_path / "socket")) as (server, peer):
         peer.say(peer.frames(b"one", b"two"))

@@ -470,7 +470,9 @@ class Engine:
         """Write many bytes without copying what is large."""
         transport = self.transport
         if transport.is_closing():
-            # A write has failed, we'll be told soon, and asyncio logs each one more.
+            # A write has failed, and asyncio would log each one more. Senders wait
+            # until we are told of the end.
+            self._writing_paused = True
             return
         if self._gathers:
             transport.writelines([data for data in writes if data])
