@@ -499,6 +499,21 @@ class TestReadRest:
     def test_no_socket(self) -> None:
         assert self.read(None) == b""
 
+    def test_no_more_than_so_much(
+        self, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(transports, "_REST", 2**19)
+        near, far = sockets
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
+        far.settimeout(10)
+        far.sendall(bytes(2**20))
+        self.lose(far)
+        assert len(self.read(near)) == 2**19
+
+    def test_what_tests_take_for_a_transport(self) -> None:
+        assert read_rest(mock.Mock()) == b""
+        assert self.read(mock.Mock()) == b""
+
     def test_windows(
         self, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from faces.support import REQUEST, Face, close_frame, frame, port_of, until
 from websockets.classic.protocol import WebSocketCommonProtocol
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError, InvalidHandshake
 from websockets.utils import accept_key
 
 ROLES = ["client", "server"]
@@ -236,6 +236,78 @@ async def test_senders_do_not_go_on(
             with pytest.raises(ConnectionClosedError):
                 await server.send(bytes(2**18))
     assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+async def test_broadcasts_do_not_go_on(
+    face: Face, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with server_and_peer(face) as (server, peer):
+        peer.reset()
+        for _ in range(20):
+            face.broadcast([server], bytes(2**18))
+        # The first write finds out, and only what has left counts.
+        assert server.stats.bytes_sent < 2 * 2**18
+        await server.wait_closed()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+async def test_a_transport_that_is_closed_and_has_to_write_yet(face: Face) -> None:
+    """It is no transport that has failed: nothing is left out."""
+    async with server_and_peer(face, compression=None) as (server, peer):
+        loop = asyncio.get_running_loop()
+        sending = [loop.create_task(server.send(bytes(2**23)))]
+        await until(lambda: server.transport.get_write_buffer_size())
+        server.transport.close()
+        sending.append(loop.create_task(server.send(b"large" * 2**16)))
+        await asyncio.sleep(0)
+        face.broadcast([server], b"small")
+        peer.sock.setblocking(False)
+        received = b""
+        while chunk := await loop.sock_recv(peer.sock, 2**20):
+            received += chunk
+        assert received.count(b"large") == 2**16
+        assert received.endswith(b"small")
+        await asyncio.gather(*sending, return_exceptions=True)
+
+
+async def test_an_override_that_fails(
+    face: Face, clean_loop: list[dict[str, Any]]
+) -> None:
+    class Failing(WebSocketCommonProtocol):
+        def data_received(self, data: bytes) -> None:
+            raise RuntimeError("not these")
+
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(Failing, sock=ours)
+    connection.is_client = True
+    connection.connection_open()
+    peer = Peer(theirs, masks=False)
+    peer.say(peer.frames(b"one"))
+    peer.reset()
+    await notice(connection)
+    assert connection.close_code == 1006
+    assert connection.protocol.eof_sent
+    assert [str(context["exception"]) for context in clean_loop] == ["not these"]
+    clean_loop.clear()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy", b"nonsense\r\n"]
+)
+async def test_a_server_that_refuses_before_it_is_asked(
+    face: Face, answer: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        ours = socket.create_connection(address)
+        theirs, _ = listening.accept()
+        peer = Peer(theirs, masks=False)
+        peer.say(answer)
+        peer.reset()
+        with pytest.raises(InvalidHandshake) as caught:
+            await face.connect(f"ws://127.0.0.1:{address[1]}/", sock=ours)
+        assert ("503" in str(caught.value)) is (b"503" in answer)
 
 
 async def test_unix_sockets(face: Face, tmp_path: pathlib.Path) -> None:

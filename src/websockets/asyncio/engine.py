@@ -292,12 +292,14 @@ class Engine:
                 self.logger.debug("x connection lost%s", f": {exc}" if exc else "")
             if isinstance(exc, OSError) and (rest := read_rest(self.transport)):
                 self.data_received(rest)
-            self._session.receive_eof()
         finally:
-            # Also where the application's logging fails.
-            self.protocol._state = CLOSED
-            self._end(exc)
-            self.let_go()
+            # Also where the application's logging fails, or what it overrides.
+            try:
+                self._session.receive_eof()
+            finally:
+                self.protocol._state = CLOSED
+                self._end(exc)
+                self.let_go()
 
     def get_buffer(self, sizehint: int) -> Any:
         """Say where to read to; called by the event loop."""
@@ -456,9 +458,8 @@ class Engine:
                 data = b"".join(writes)
         if transport is None:
             return
-        if writes and size > _COLLECT:
-            self._handed_over += sum(map(len, writes))
-            self._write_large(writes)
+        if size > _COLLECT:
+            self._write_large(writes or [data])
         elif data:
             # Exactly, unlike unsent: what isn't there would look like progress.
             self._handed_over += len(data)
@@ -469,11 +470,12 @@ class Engine:
     def _write_large(self, writes: list[BytesLike]) -> None:
         """Write many bytes without copying what is large."""
         transport = self.transport
-        if transport.is_closing():
+        if transport.is_closing() and not self.unwritten():
             # A write has failed, and asyncio would log each one more. Senders wait
             # until we are told of the end.
             self._writing_paused = True
             return
+        self._handed_over += sum(map(len, writes))
         if self._gathers:
             transport.writelines([data for data in writes if data])
             return

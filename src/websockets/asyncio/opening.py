@@ -236,8 +236,10 @@ async def initiate(connection: Connection, request: Request) -> None:
     """
     protocol: ClientProtocol = connection.protocol  # type: ignore[assignment]
     connection.request = request
-    protocol.send_request(request)
-    connection.written()
+    if protocol.handshake_exc is None:
+        # Servers may refuse before they have read anything.
+        protocol.send_request(request)
+        connection.written()
     await connection.handshake_received()
     if protocol.handshake_exc is not None:
         raise protocol.handshake_exc

@@ -63,6 +63,10 @@ _SAME: dict[str, set[str]] = {
 }
 
 
+#: Bytes that are read from a connection that is lost.
+_REST = 2**23
+
+
 class StandIn(Protocol):
     """What takes the place of an event loop where connections are made."""
 
@@ -135,38 +139,44 @@ def read_rest(transport: Any) -> bytes:
     Return what came before a connection was lost and its transport didn't read.
 
     Transports that fail to write read no more, and a peer may have said much before it
-    reset the connection. The system keeps that until the socket is closed. Its size is
-    bounded: nothing comes on a dead connection. Empty with TLS, since its state was
-    lost with the connection.
+    reset the connection. The system keeps that until the socket is closed. Of more than
+    8 MiB, which few systems allow a connection, the rest is lost. So is all of it with
+    TLS, since its state was lost with the connection.
 
     Args:
         transport: a transport that is telling of the loss.
 
     """
-    of_transport = transport.get_extra_info("socket")
-    number = -1 if of_transport is None else of_transport.fileno()
-    if number < 0 or transport.get_extra_info("sslcontext") is not None:
+    sock = transport.get_extra_info("socket")
+    if (
+        sock is None
+        or transport.get_extra_info("sslcontext") is not None
+        # There, a reset takes with it what wasn't read.
+        or sys.platform == "win32"
+    ):
         return b""
+    number = sock.fileno()
     chunks = []
-    with contextlib.suppress(OSError):
-        sock = socket.socket(fileno=number)
-        try:
-            sock.setblocking(False)
-            # The number of a closed socket may be that of somebody's connection now.
-            while _is_dead(sock) and (chunk := sock.recv(2**18)):
+    # What isn't a number is that of a test's own transport.
+    if isinstance(number, int) and number >= 0 and _is_dead(number):
+        size = 0
+        # It is all there: nothing comes any more, and recv() doesn't wait.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as copy:
+            while size < _REST and (chunk := copy.recv(2**18, socket.MSG_DONTWAIT)):
                 chunks.append(chunk)
-        finally:
-            sock.detach()
+                size += len(chunk)
     return b"".join(chunks)
 
 
-def _is_dead(sock: socket.socket) -> bool:
-    """Tell whether nothing can come any more, but for what is there already."""
-    if sys.platform == "win32":
-        # There, a reset takes with it what wasn't read.
-        return False
+def _is_dead(number: int) -> bool:
+    """
+    Tell whether nothing can come any more, but for what is there already.
+
+    If a transport ever told the number of a socket that it has closed, this would
+    keep us from reading from somebody's connection that is alive.
+    """
     poll = select.poll()
-    poll.register(sock, 0)
+    poll.register(number, 0)
     return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
