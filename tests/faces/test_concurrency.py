@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import gc
 import sys
+import time
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -28,6 +29,7 @@ from faces.support import (
     until,
     uri_of,
 )
+from websockets.asyncio.loops import loop_state
 from websockets.classic.server import WebSocketServerProtocol
 from websockets.exceptions import ConnectionClosedOK
 
@@ -354,6 +356,36 @@ async def test_a_handler_that_never_waits_does_not_starve_others(face: Face) -> 
     assert connection.messages
     connection._inbox.messages.clear()
     await stop(connection)
+
+
+async def test_many_handlers_that_never_wait_share_the_time_of_one(face: Face) -> None:
+    """Each of them could go on, but together it would take too long."""
+    looks = 0
+
+    def clock() -> float:
+        """Have a millisecond pass between two looks."""
+        nonlocal looks
+        looks += 1
+        return looks / 1000
+
+    async def send(connection: Any) -> None:
+        for _ in range(2000):
+            await connection.send(b"x")
+
+    connections = [(await start(idle))[0] for _ in range(20)]
+    state = loop_state(asyncio.get_running_loop())
+    state.clock = clock
+    sending = [asyncio.create_task(send(connection)) for connection in connections]
+    most = 0
+    while not all(task.done() for task in sending):
+        before = looks
+        await asyncio.sleep(0)
+        most = max(most, looks - before)
+    # Each may go on for two. Together they may for twenty, and all have a last look.
+    assert 20 < most <= 20 + 21
+    state.clock = time.perf_counter
+    for connection in connections:
+        await stop(connection)
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])

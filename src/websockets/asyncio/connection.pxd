@@ -5,7 +5,7 @@ from .waiters cimport Waiter
 
 cdef object CONNECTING, OPEN, CLOSING, CLOSED
 cdef int _EFFORT, _OPERATIONS
-cdef double _TURN
+cdef double _TURN, _TURNS
 
 cdef class Connection(Engine):
     cdef public object handler_task

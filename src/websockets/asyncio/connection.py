@@ -43,8 +43,10 @@ _DATA = (str, *_BYTES)
 
 #: Operations that a task may do without waiting before the clock is read.
 _OPERATIONS = 64
-#: Seconds that a task may go on without waiting.
+#: Seconds that a task may go on without waiting, and that all may in an iteration of
+#: the event loop, those of other connections included.
 _TURN = 0.002
+_TURNS = 0.02
 
 #: Sending so many bytes, as a power of 2, takes as much time as another message.
 _EFFORT = 13
@@ -370,13 +372,13 @@ class Connection(Engine):
     # Sharing the event loop.
 
     async def _share_turn(self) -> None:
-        """Let others have their turn if this task has gone on for too long."""
+        """Let others have their turn if tasks have gone on for too long."""
         self._budget = _OPERATIONS
         assert self._shared is not None
         now = self._shared.clock()
         if self._turn_began == 0.0:
             self._turn_began = now
-        elif now - self._turn_began > _TURN:
+        if now - self._turn_began > _TURN or self._shared.gone_on(now) > _TURNS:
             self._turn_began = -1.0  # Others have theirs.
             try:
                 await asyncio.sleep(0)

@@ -161,6 +161,7 @@ class LoopState:
         "_received",
         "_resting",
         "_slow",
+        "_tasks_began",
         "_void",
         "buffer",
         "clock",
@@ -184,6 +185,7 @@ class LoopState:
         self._counting = False
         self._resting: list[Member] = []
         self._slow: collections.deque[Member] = collections.deque()
+        self._tasks_began = 0.0
         self._dirty: list[Member] = []
         self._deadlines: list[Deadline] = []
         self._number = 0
@@ -259,6 +261,25 @@ class LoopState:
         loop = self._loop()
         assert loop is not None
         loop.call_soon(callback, context=self._context)
+
+    # Tasks that don't wait.
+
+    def gone_on(self, now: float) -> float:
+        """
+        Return for how many seconds such tasks have gone on in this iteration.
+
+        Args:
+            now: the time of :attr:`clock`; the first of an iteration has it begin.
+
+        """
+        if self._tasks_began == 0.0:
+            self._tasks_began = now
+            self._call_soon(self._begin_anew)
+        return now - self._tasks_began
+
+    def _begin_anew(self) -> None:
+        """Count anew: it's another iteration."""
+        self._tasks_began = 0.0
 
     # Writing.
 
