@@ -17,8 +17,8 @@ How messages get through fast:
 4. Outside of that, the first frame of an iteration is written at once, and the
    later ones are collected until the next iteration (``_dirty``).
 5. A task that never has to wait would starve all others. It has a budget of
-   operations and of time (``_budget``, in :class:`Connection`); past it, it waits one
-   iteration.
+   operations and of time (``_budget``, in :class:`Connection`), and shares the time
+   with all that don't wait in this iteration; past it, it waits for the next one.
 
 Re-entry. A task woken from the read callback may close the transport, and TLS
 transports then read and call us again before the outer call returns. So parsing
