@@ -125,6 +125,16 @@ def connection_and_peer(face: Face, role: str, **kwargs: Any) -> Any:
     return (client_and_peer if role == "client" else server_and_peer)(face, **kwargs)
 
 
+async def make_pair(factory: type[WebSocketCommonProtocol]) -> tuple[Any, Peer]:
+    """Make an open client's connection of that class, and its peer."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    _, connection = await loop.create_connection(factory, sock=ours)
+    connection.is_client = True
+    connection.connection_open()
+    return connection, Peer(theirs, masks=False)
+
+
 async def notice(connection: Any) -> None:
     """Have a connection find out from writing that it was reset."""
     # The first write is told of the reset, and asyncio reads no more.
@@ -270,19 +280,12 @@ async def test_a_transport_that_is_closed_and_has_to_write_yet(face: Face) -> No
         await asyncio.gather(*sending, return_exceptions=True)
 
 
-async def test_an_override_that_fails(
-    face: Face, clean_loop: list[dict[str, Any]]
-) -> None:
+async def test_an_override_that_fails(clean_loop: list[dict[str, Any]]) -> None:
     class Failing(WebSocketCommonProtocol):
         def data_received(self, data: bytes) -> None:
             raise RuntimeError("not these")
 
-    ours, theirs = socket.socketpair()
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Failing, sock=ours)
-    connection.is_client = True
-    connection.connection_open()
-    peer = Peer(theirs, masks=False)
+    connection, peer = await make_pair(Failing)
     peer.say(peer.frames(b"one"))
     peer.reset()
     await notice(connection)
@@ -318,7 +321,7 @@ async def test_unix_sockets(face: Face, tmp_path: pathlib.Path) -> None:
         assert await receive_all(server) == [b"one", b"two"]
 
 
-async def test_those_who_see_the_bytes_see_these(face: Face) -> None:
+async def test_those_who_see_the_bytes_see_these() -> None:
     """Subclasses may override data_received()."""
     seen = []
 
@@ -327,12 +330,7 @@ async def test_those_who_see_the_bytes_see_these(face: Face) -> None:
             seen.append(data)
             super().data_received(data)
 
-    ours, theirs = socket.socketpair()
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Watching, sock=ours)
-    connection.is_client = True
-    connection.connection_open()
-    peer = Peer(theirs, masks=False)
+    connection, peer = await make_pair(Watching)
     peer.say(peer.frames(b"one"))
     peer.reset()
     await notice(connection)
