@@ -83,6 +83,10 @@ INVALID = [
     ("ws://u@h/", "username provided without password"),
     ("ws://@h/", "username provided without password"),
     ("ws://a%3Ab:p@h/", "username must not contain a colon"),
+    ("ws://[fe80::1%25é]@h/", "brackets in credentials must be percent-encoded"),
+    ("ws://[::1]:p@h/", "brackets in credentials must be percent-encoded"),
+    ("ws://u]:p@h/", "brackets in credentials must be percent-encoded"),
+    ("ws://u:[p]@[::1]/", "brackets in credentials must be percent-encoded"),
     ("ws://h:99999/", "port isn't a number between 1 and 65535"),
     ("ws://h:0/", "port isn't a number between 1 and 65535"),
     ("ws://h:-1/", "port isn't a number between 1 and 65535"),
@@ -155,11 +159,13 @@ def test_credentials_that_are_not_utf8_reach_the_server() -> None:
     assert build_authorization_basic(*user_info) == "Basic dTr/"
 
 
-def test_brackets_of_credentials_are_not_those_of_an_address() -> None:
-    uri = parse_uri("ws://[fe80::1%25é]@h/")
-    assert (uri.host, uri.username, uri.password) == ("h", "%5Bfe80", ":1%25%C3%A9%5D")
-    assert uri.user_info == ("[fe80", ":1%é]")
-    assert parse_uri(f"ws://{uri.username}:{uri.password}@h/") == uri
+@pytest.mark.parametrize("uri", ["ws://h/[a]@b", "ws://h/?//[@", "ws://u:p@[::1]/"])
+def test_brackets_elsewhere(uri: str) -> None:
+    parse_uri(uri)
+
+
+def test_encoded_brackets_of_credentials() -> None:
+    assert parse_uri("ws://%5Bu:p%5D@h/").user_info == ("[u", "p]")
 
 
 @given(

@@ -32,6 +32,9 @@ _NEVER = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # overlooks text before and behind the brackets.
 _BRACKETED = re.compile(r"\[[^\[\]]+\](?::[0-9]*)?")
 
+# The user info, its end included, and what is before it.
+_USER_INFO = re.compile(r"[^/?#]*//[^/?#]*@")
+
 # What a host name may have besides letters and digits (RFC 3986, 3.2.2).
 _HOST = re.compile(r"[A-Za-z0-9\-._~%!$&'()*+,;=]+")
 
@@ -122,8 +125,8 @@ def split_uri(uri: str) -> WebSocketURI:
         port=_port(uri, parts),
         path=_encode(parts.path),
         query=_encode(parts.query),
-        username=_encode_user(parts.username or "") if has_user else None,
-        password=_encode_user(parts.password or "") if has_user else None,
+        username=_encode(parts.username or "") if has_user else None,
+        password=_encode(parts.password or "") if has_user else None,
     )
 
 
@@ -135,6 +138,10 @@ def _split(uri: str) -> SplitResult:
     if bad := _NEVER.search(uri):
         shown = uri.encode("unicode_escape", "surrogatepass").decode()
         raise InvalidURI(shown, f"character {bad[0]!r} isn't allowed")
+    user_info = _USER_INFO.match(uri)
+    if user_info and ("[" in user_info[0] or "]" in user_info[0]):
+        # RFC 3986, 3.2.1. Whether urllib.parse takes them depends on its version.
+        raise InvalidURI(uri, "brackets in credentials must be percent-encoded")
     try:
         return urlsplit(uri)
     except ValueError:
@@ -210,11 +217,6 @@ def _encode(text: str) -> str:
     from urllib.parse import quote
 
     return quote(text, safe=_ASCII)
-
-
-def _encode_user(text: str) -> str:
-    """Percent-encode also brackets, which only addresses may have (RFC 3986, 3.2)."""
-    return _encode(text).replace("[", "%5B").replace("]", "%5D")
 
 
 def _decode(text: str) -> str:
