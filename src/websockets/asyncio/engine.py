@@ -476,6 +476,10 @@ class Engine:
             self._writing_paused = True
             return
         self._handed_over += sum(map(len, writes))
+        if len(writes) == 1:
+            # There's no header to be joined.
+            transport.write(writes[0])
+            return
         if self._gathers:
             transport.writelines([data for data in writes if data])
             return
